@@ -1,0 +1,163 @@
+// The rung that cuts every feed at its PDU and proves it: all read off, held up, all read off again,
+// and the BMC silent.
+import { enterOff } from './bmc-rungs.ts'
+import {
+  type FeedState,
+  LOOK_AGAIN_MS,
+  OUTLETS_READ_WITHIN_MS,
+  type OutletLook,
+  type Phase,
+  SWITCH_AGAIN_AFTER_MS,
+  SWITCH_ATTEMPTS_MAX,
+  type Turn,
+  type Verifying,
+} from './ladder.ts'
+import {
+  bmcSource,
+  conclude,
+  fail,
+  feedName,
+  findShot,
+  fire,
+  lookAgainSoon,
+  lookAtOutlets,
+  note,
+  probeAfterCut,
+} from './turn.ts'
+
+type PduPhase = Extract<Phase, { name: 'pdu' }>
+
+/** Cuts all feeds together. A server without feeds is never "all off". */
+export function enterPdu(turn: Turn): void {
+  const { ladder, at } = turn
+  if (ladder.feeds.length === 0) {
+    return fail(turn, 'failed', 'PDU control is off for this server: there is no feed to cut')
+  }
+  ladder.phase = { name: 'pdu', until: at.ms + OUTLETS_READ_WITHIN_MS }
+  for (const feed of ladder.feeds) switchFeed(turn, feed, 'off')
+  lookAtOutlets(turn)
+}
+
+export function switchFeed(turn: Turn, feed: FeedState, to: 'off' | 'on'): void {
+  const device = { kind: 'outlet', pdu: feed.pdu, outlet: feed.outlet } as const
+  feed.shot = fire(turn, to === 'off' ? 'pdu' : 'on', device, to)
+  feed.attempts += 1
+  feed.value = 'unknown'
+  feed.said = 'not read since it was switched'
+  if (to === 'off') feed.cut = true
+}
+
+/** Takes in what a PDU said of our outlets. A look that was asked before the last switch counts nothing. */
+export function readFeeds(turn: Turn, look: OutletLook): void {
+  for (const feed of turn.ladder.feeds) {
+    if (feed.pdu !== look.pdu) continue
+    const switchedAt = findShot(turn, feed.shot)?.intendedAt ?? Number.NEGATIVE_INFINITY
+    if (look.askedAt <= switchedAt) continue
+    const reading = look.outlets?.find(({ outlet }) => outlet === feed.outlet)
+    feed.value = reading?.value ?? 'unknown'
+    feed.said = reading ? `read ${reading.value} (${reading.raw})` : look.detail
+    feed.askedAt = look.askedAt
+  }
+}
+
+/** Gives a level command again where a later look shows that an unanswered one did not take. */
+export function switchAgain(turn: Turn, to: 'off' | 'on'): void {
+  for (const feed of turn.ladder.feeds) {
+    const shot = findShot(turn, feed.shot)
+    const unanswered = shot === undefined || shot.answer === undefined || shot.answer !== 'accepted'
+    const lookedLater =
+      feed.askedAt !== undefined &&
+      feed.askedAt >= (shot?.intendedAt ?? Number.NEGATIVE_INFINITY) + SWITCH_AGAIN_AFTER_MS
+    const opposite = to === 'off' ? 'on' : 'off'
+    if (!unanswered || !lookedLater || feed.value !== opposite) continue
+    if ((to === 'on' && !feed.cut) || feed.attempts >= SWITCH_ATTEMPTS_MAX) continue
+    switchFeed(turn, feed, to)
+  }
+}
+
+export function pduLooked(turn: Turn, phase: PduPhase, look: OutletLook): void {
+  const { ladder } = turn
+  readFeeds(turn, look)
+  if (ladder.lookingAtOutlets > 0) return
+  const allOff = ladder.feeds.every(({ value }) => value === 'off')
+  if (phase.verifying) return verifiedOutlets(turn, phase, phase.verifying, allOff)
+  if (!allOff) {
+    ladder.phase = { name: 'pdu', until: phase.until }
+    switchAgain(turn, 'off')
+    return lookAgainSoon(turn)
+  }
+  if (phase.heldUntil === undefined) holdUp(turn)
+}
+
+/** Every outlet was read off: supplies may still run on from their capacitors, so it is looked at again. */
+export function holdUp(turn: Turn): void {
+  const { ladder, at } = turn
+  delete ladder.lookAgainAt
+  ladder.phase = {
+    name: 'pdu',
+    until: at.ms + OUTLETS_READ_WITHIN_MS,
+    heldUntil: at.ms + ladder.plan.holdUpMs,
+  }
+}
+
+function verifiedOutlets(turn: Turn, phase: PduPhase, verifying: Verifying, allOff: boolean): void {
+  if (!allOff) {
+    turn.ladder.phase = { name: 'pdu', until: phase.until }
+    return lookAgainSoon(turn)
+  }
+  settle(turn, phase, { ...verifying, outletsOff: true })
+}
+
+export function pduProbed(turn: Turn, phase: PduPhase, answered: boolean): void {
+  if (!phase.verifying) return
+  if (!answered) return settle(turn, phase, { ...phase.verifying, bmcSilent: true })
+  note(turn, bmcSource(turn), 'answers although every feed is read off: it has another supply')
+  if (turn.ladder.offTried) {
+    return fail(turn, 'unknown', 'every feed is off but the BMC still answers: another supply')
+  }
+  enterOff(turn)
+}
+
+function settle(turn: Turn, phase: PduPhase, verifying: Verifying): void {
+  const { ladder } = turn
+  ladder.phase = { ...phase, verifying }
+  if (!verifying.outletsOff || !verifying.bmcSilent) return
+  for (const feed of ladder.feeds) note(turn, `pdu:${feedName(feed)}`, feed.said)
+  note(turn, bmcSource(turn), 'silent after the cut')
+  note(
+    turn,
+    `server:${ladder.plan.server}`,
+    'the wiring of these feeds has not been proven by a test',
+  )
+  conclude(turn, { result: 'POFF', fenced: true, grade: 'confirmed' })
+}
+
+export function pduDue(turn: Turn, phase: PduPhase): void {
+  const { ladder, at } = turn
+  if (phase.verifying) {
+    if (at.ms >= phase.verifying.until) failCut(turn)
+    return
+  }
+  if (phase.heldUntil !== undefined) {
+    if (at.ms < phase.heldUntil) return
+    // A probe of an earlier attempt that is still out must not speak for this one.
+    if (ladder.probing || ladder.lookingAtOutlets > 0) {
+      ladder.phase = { ...phase, heldUntil: at.ms + LOOK_AGAIN_MS }
+      return
+    }
+    const until = at.ms + OUTLETS_READ_WITHIN_MS
+    ladder.phase = { ...phase, verifying: { until, outletsOff: false, bmcSilent: false } }
+    lookAtOutlets(turn)
+    return probeAfterCut(turn)
+  }
+  if (at.ms >= phase.until) return failCut(turn)
+  lookAtOutlets(turn)
+}
+
+/** Names every outlet that is not proven off; those that are off stay off until a restore. */
+function failCut(turn: Turn): void {
+  const stuck = turn.ladder.feeds.filter(({ value }) => value !== 'off')
+  for (const feed of turn.ladder.feeds) note(turn, `pdu:${feedName(feed)}`, feed.said)
+  const named = stuck.map((feed) => `${feedName(feed)} ${feed.said}`).join('; ')
+  fail(turn, 'failed', `not every feed was read off: ${named}`)
+}

@@ -1,0 +1,112 @@
+// The few moves that every rung shares.
+import type { Conclusion, Recovery } from '../outcome.ts'
+import { type Device, type Rung, type Shot, type ShotState, sameDevice } from '../shot.ts'
+import {
+  CUT_SILENCE_MS,
+  type FeedState,
+  LOOK_AGAIN_MS,
+  LOOK_TIMEOUT_MS,
+  type PowerLook,
+  SESSION_SETTLED_MS,
+  type Turn,
+} from './ladder.ts'
+
+export const BMC: Device = { kind: 'bmc' }
+
+export function fire(turn: Turn, rung: Rung, device: Device, action: Shot['action']): number {
+  const { ladder, at } = turn
+  const shot: Shot = { id: ladder.shots.length + 1, rung, device, action }
+  ladder.shots.push({ ...shot, intendedAt: at.ms })
+  turn.actions.push({ type: 'fire', shot })
+  return shot.id
+}
+
+export function findShot(turn: Turn, id: number | undefined): ShotState | undefined {
+  return turn.ladder.shots.find((shot) => shot.id === id)
+}
+
+/** The newest effect sent, or being sent, to a device: only a question asked after it is a look at it. */
+export function lastIntentAt(turn: Turn, device: Device): number {
+  const sent = turn.ladder.shots.filter(
+    (shot) => sameDevice(shot.device, device) && shot.answer !== 'unreachable',
+  )
+  return sent.at(-1)?.intendedAt ?? Number.NEGATIVE_INFINITY
+}
+
+export function lookAtPower(turn: Turn): void {
+  const { ladder } = turn
+  if (ladder.lookingAtPower) return
+  ladder.lookingAtPower = true
+  turn.actions.push({ type: 'look-at-power', timeoutMs: LOOK_TIMEOUT_MS })
+}
+
+export function lookAtOutlets(turn: Turn): void {
+  const { ladder } = turn
+  if (ladder.lookingAtOutlets > 0) return
+  const byPdu = new Map<string, number[]>()
+  for (const { pdu, outlet } of ladder.feeds) byPdu.set(pdu, [...(byPdu.get(pdu) ?? []), outlet])
+  for (const [pdu, outlets] of byPdu) {
+    ladder.lookingAtOutlets += 1
+    turn.actions.push({ type: 'look-at-outlets', pdu, outlets, timeoutMs: LOOK_TIMEOUT_MS })
+  }
+}
+
+export function probeAfterCut(turn: Turn): void {
+  turn.ladder.probing = true
+  turn.actions.push({ type: 'probe', timeoutMs: CUT_SILENCE_MS })
+}
+
+export function lookAgainSoon(turn: Turn): void {
+  turn.ladder.lookAgainAt = turn.at.ms + LOOK_AGAIN_MS
+}
+
+export function note(turn: Turn, source: string, said: string, at = turn.at.wall): void {
+  turn.ladder.evidence.push({ source, said, at })
+}
+
+export function bmcSource(turn: Turn): string {
+  return `bmc:${turn.ladder.plan.server}`
+}
+
+export function feedName({ pdu, outlet }: Pick<FeedState, 'pdu' | 'outlet'>): string {
+  return `${pdu}/${outlet}`
+}
+
+/** Ends the search for a result. What is announced waits until the record of it is durable. */
+export function conclude(turn: Turn, conclusion: Omit<Conclusion, 'evidence'>): void {
+  const { ladder } = turn
+  ladder.conclusion = { ...conclusion, evidence: ladder.evidence }
+  ladder.phase = { name: 'recording' }
+  delete ladder.lookAgainAt
+  turn.actions.push({ type: 'conclude', conclusion: ladder.conclusion })
+}
+
+/** Nothing proves that the server has stopped: never complete on unknown. */
+export function fail(turn: Turn, grade: 'unknown' | 'failed', detail: string): void {
+  conclude(turn, { result: 'FAIL', fenced: false, grade, detail })
+}
+
+export function recover(turn: Turn, recovery: Recovery, detail: string): void {
+  turn.ladder.recovery = recovery
+  turn.actions.push({ type: 'recover', recovery, detail })
+}
+
+export function end(turn: Turn): void {
+  turn.ladder.phase = { name: 'ended' }
+  delete turn.ladder.lookAgainAt
+  turn.actions.push({ type: 'end' })
+}
+
+/**
+ * Whether a look shows that our own off took effect. A BMC that has just restarted may say "off" of a
+ * running machine, so the same session must have read "on" before, or must have stood long enough.
+ */
+export function provesOffAfterShot(turn: Turn, look: PowerLook): boolean {
+  return (
+    look.value === 'off' &&
+    look.identity !== 'mismatch' &&
+    look.askedAt > lastIntentAt(turn, BMC) &&
+    (look.session === turn.ladder.onSession ||
+      look.askedAt - look.sessionOpenedAt >= SESSION_SETTLED_MS)
+  )
+}
