@@ -91,6 +91,7 @@ export type RequiredGrade = 'acknowledged' | 'confirmed'
 
 export interface Cluster {
   name: string
+  renamedFrom?: string
   requireGrade: RequiredGrade
   systems: System[]
 }
