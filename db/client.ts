@@ -1,0 +1,57 @@
+// One driver everywhere (spec architecture.md, decision 7): postgres.js, to a real Postgres or to the
+// embedded one behind its Unix socket.
+import type { PgDatabase } from 'drizzle-orm/pg-core'
+import type { PostgresJsQueryResultHKT } from 'drizzle-orm/postgres-js'
+import { drizzle } from 'drizzle-orm/postgres-js'
+import postgres from 'postgres'
+import * as schema from './schema.ts'
+
+/** A database or a transaction on it. Inside a transaction use only its own handle. */
+export type Db = PgDatabase<PostgresJsQueryResultHKT, typeof schema>
+
+export interface Database {
+  db: Db
+  close(): Promise<void>
+}
+
+export interface OpenOptions {
+  /** Connections at most (default 5). */
+  connections?: number
+  /** How long one statement may run; left out where a pooler forbids session settings. */
+  statementTimeoutMs?: number
+}
+
+/**
+ * Opens a pool. `url` is `postgres://…`, or `unix:PATH` for a server that listens on exactly that socket.
+ * Connects on first use; throws only for a URL that is neither.
+ */
+export function openDatabase(url: string, options: OpenOptions = {}): Database {
+  const client = connect(url, options)
+  const db = drizzle(client, { schema })
+  return { db, close: () => client.end({ timeout: 5 }) }
+}
+
+function connect(url: string, { connections = 5, statementTimeoutMs }: OpenOptions) {
+  const settings = {
+    max: connections,
+    fetch_types: false,
+    connect_timeout: 10,
+    onnotice: () => {},
+    ...(statementTimeoutMs === undefined
+      ? {}
+      : { connection: { statement_timeout: statementTimeoutMs } }),
+  }
+  if (url.startsWith('unix:')) {
+    return postgres({
+      ...settings,
+      path: url.slice('unix:'.length),
+      host: 'localhost',
+      user: 'postgres',
+      database: 'postgres',
+    })
+  }
+  if (!/^postgres(ql)?:\/\//.test(url)) {
+    throw new Error('the database URL must start with postgres:// or unix:')
+  }
+  return postgres(url, settings)
+}

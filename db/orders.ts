@@ -1,0 +1,148 @@
+// What the hub has to get to an agent. "Never sent" must be certain, so a send is claimed here first.
+import { and, asc, eq, gt, isNull, lte, min, or, sql } from 'drizzle-orm'
+import type { Db } from './client.ts'
+import { orders } from './schema.ts'
+
+export type OrderRow = typeof orders.$inferSelect
+
+export async function storeOrder(
+  tx: Db,
+  order: Pick<
+    OrderRow,
+    'id' | 'site' | 'kind' | 'token' | 'content' | 'issuedAtMs' | 'expiresAtMs' | 'overdueAtMs'
+  >,
+): Promise<void> {
+  await tx.insert(orders).values(order)
+}
+
+export async function findOrder(db: Db, id: string): Promise<OrderRow | undefined> {
+  const [row] = await db.select().from(orders).where(eq(orders.id, id))
+  return row
+}
+
+/**
+ * Orders that this agent has to be sent: new ones, and those whose arrival it has not acknowledged. One that
+ * went to another agent follows only to a successor, which acts under a higher epoch.
+ */
+export async function listUndelivered(
+  db: Db,
+  agent: { site: string; name: string; epoch: number },
+): Promise<OrderRow[]> {
+  return await db
+    .select()
+    .from(orders)
+    .where(
+      and(
+        eq(orders.site, agent.site),
+        eq(orders.closed, false),
+        or(
+          isNull(orders.sentTo),
+          and(eq(orders.sentTo, agent.name), isNull(orders.journalledAtMs)),
+          sql`${orders.sentEpoch} < ${agent.epoch}`,
+        ),
+      ),
+    )
+    .orderBy(asc(orders.issuedAtMs))
+}
+
+/**
+ * Records that the order is about to be sent. False when it was closed meanwhile, or was never sent and has
+ * expired: then it must not be sent any more.
+ */
+export async function claimSend(
+  db: Db,
+  send: { id: string; agent: string; epoch: number; nowMs: number },
+): Promise<boolean> {
+  const { id, agent, epoch, nowMs } = send
+  const claimed = await db
+    .update(orders)
+    .set({
+      sentAtMs: sql`coalesce(${orders.sentAtMs}, ${nowMs})`,
+      sentTo: agent,
+      sentEpoch: epoch,
+    })
+    .where(
+      and(
+        eq(orders.id, id),
+        eq(orders.closed, false),
+        or(gt(orders.expiresAtMs, nowMs), sql`${orders.sentAtMs} is not null`),
+        or(isNull(orders.sentTo), eq(orders.sentTo, agent), sql`${orders.sentEpoch} < ${epoch}`),
+      ),
+    )
+    .returning({ id: orders.id })
+  return claimed.length === 1
+}
+
+/** Closes an order that expired without ever having been sent. False when it was sent or closed first. */
+export async function closeUnsent(tx: Db, id: string, nowMs: number): Promise<boolean> {
+  const closed = await tx
+    .update(orders)
+    .set({ closed: true })
+    .where(
+      and(
+        eq(orders.id, id),
+        eq(orders.closed, false),
+        isNull(orders.sentAtMs),
+        lte(orders.expiresAtMs, nowMs),
+      ),
+    )
+    .returning({ id: orders.id })
+  return closed.length === 1
+}
+
+/** Takes an overdue order off the alarm; it stays to be delivered. */
+export async function noteOverdue(tx: Db, id: string): Promise<void> {
+  await tx.update(orders).set({ overdueNoted: true }).where(eq(orders.id, id))
+}
+
+export async function closeOrder(tx: Db, id: string): Promise<void> {
+  await tx.update(orders).set({ closed: true }).where(eq(orders.id, id))
+}
+
+export async function noteJournalled(
+  db: Db,
+  order: { id: string; site: string; nowMs: number },
+): Promise<void> {
+  await db
+    .update(orders)
+    .set({ journalledAtMs: order.nowMs })
+    .where(and(eq(orders.id, order.id), eq(orders.site, order.site), isNull(orders.journalledAtMs)))
+}
+
+/** When an order next needs the hub: at its expiry while it is unsent, then when it is overdue. */
+const dueAtMs = sql<number>`case when ${orders.sentAtMs} is null
+  then ${orders.expiresAtMs} else ${orders.overdueAtMs} end`
+
+function isWatched(site: string) {
+  return and(eq(orders.site, site), eq(orders.closed, false), eq(orders.overdueNoted, false))
+}
+
+export async function listDueOrders(db: Db, site: string, nowMs: number): Promise<OrderRow[]> {
+  return await db
+    .select()
+    .from(orders)
+    .where(and(isWatched(site), sql`${dueAtMs} <= ${nowMs}`))
+    .orderBy(asc(orders.issuedAtMs))
+}
+
+/** The first instant after `nowMs` at which an order needs the hub. */
+export async function findNextDueMs(
+  db: Db,
+  site: string,
+  nowMs: number,
+): Promise<number | undefined> {
+  const [row] = await db
+    .select({ dueMs: min(dueAtMs) })
+    .from(orders)
+    .where(and(isWatched(site), sql`${dueAtMs} > ${nowMs}`))
+  return row?.dueMs === null || row?.dueMs === undefined ? undefined : Number(row.dueMs)
+}
+
+/** Sites whose hub has something to watch, for a control plane that has just started. */
+export async function listSitesWithOrders(db: Db): Promise<string[]> {
+  const rows = await db
+    .selectDistinct({ site: orders.site })
+    .from(orders)
+    .where(eq(orders.closed, false))
+  return rows.map(({ site }) => site)
+}

@@ -1,0 +1,60 @@
+// Sites: one signed document each, counted by revision.
+import { and, asc, eq, gt, inArray } from 'drizzle-orm'
+import type { Db } from './client.ts'
+import { sites } from './schema.ts'
+
+export type SiteRow = typeof sites.$inferSelect
+
+export async function findSite(db: Db, name: string): Promise<SiteRow | undefined> {
+  const [row] = await db.select().from(sites).where(eq(sites.name, name))
+  return row
+}
+
+/**
+ * Takes the row lock of a site until the transaction ends. Acceptance, apply and restore all take it first,
+ * so that of two crossing requests one is judged with the other already seen.
+ */
+export async function lockSite(tx: Db, name: string): Promise<SiteRow | undefined> {
+  const [row] = await tx.select().from(sites).where(eq(sites.name, name)).for('update')
+  return row
+}
+
+/** Sites by name, after `cursor`. `only` restricts to what a caller may see. */
+export async function listSites(
+  db: Db,
+  page: { limit: number; cursor?: string | undefined; only?: readonly string[] | undefined },
+): Promise<SiteRow[]> {
+  return await db
+    .select()
+    .from(sites)
+    .where(
+      and(
+        page.cursor === undefined ? undefined : gt(sites.name, page.cursor),
+        page.only === undefined ? undefined : inArray(sites.name, [...page.only]),
+      ),
+    )
+    .orderBy(asc(sites.name))
+    .limit(page.limit)
+}
+
+export async function ensureSite(db: Db, name: string, createdAt: string): Promise<void> {
+  await db.insert(sites).values({ name, createdAt }).onConflictDoNothing()
+}
+
+/** Stores the next document of a site; false when another apply came first. */
+export async function applyDocument(
+  tx: Db,
+  site: { name: string; revision: number; document: unknown; appliedAt: string; appliedBy: string },
+): Promise<boolean> {
+  const { name, revision, document, appliedAt, appliedBy } = site
+  const applied = await tx
+    .update(sites)
+    .set({ revision, document, appliedAt, appliedBy })
+    .where(and(eq(sites.name, name), eq(sites.revision, revision - 1)))
+    .returning({ name: sites.name })
+  return applied.length === 1
+}
+
+export async function setSealKey(tx: Db, name: string, sealKey: unknown): Promise<void> {
+  await tx.update(sites).set({ sealKey }).where(eq(sites.name, name))
+}
