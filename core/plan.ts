@@ -22,7 +22,7 @@ export interface Plan {
   server: string
   kind: SystemKind
   /** The system that is to stop; absent for a server that carries none. */
-  system?: SystemAddress
+  system?: SystemAddress | undefined
   mode: ResetMode
   softMethod: 'nmi' | 'none'
   hardMethod: 'reset' | 'off-on'

@@ -1,6 +1,9 @@
 // After the conclusion: hold off, wait, bring back what this ladder cut. A failed "on" is its own visible
 // outcome and un-fences nothing (spec rules.md R6).
 import {
+  type Action,
+  type Ladder,
+  type Moment,
   OUTLETS_READ_WITHIN_MS,
   type OutletLook,
   type Phase,
@@ -137,4 +140,15 @@ function giveUp(turn: Turn): void {
   recover(turn, partial ? 'partial' : 'failed', detail)
   turn.actions.push({ type: 'alarm', code: 'power-not-restored', detail })
   end(turn)
+}
+
+/** A restore by hand is the last part of a ladder alone: every feed on, each read on. */
+export function openRestore(ladder: Ladder, at: Moment): [Ladder, Action[]] {
+  const turn: Turn = {
+    ladder: { ...ladder, feeds: ladder.feeds.map((feed) => ({ ...feed, cut: true })) },
+    at,
+    actions: [],
+  }
+  enterOn(turn)
+  return [turn.ladder, turn.actions]
 }

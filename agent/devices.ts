@@ -1,0 +1,184 @@
+// The device controllers of one site: created from the site document, kept warm, replaced when their
+// settings change. A controller whose settings did not change keeps its session.
+
+import type { Clock, Random } from '../core/ports.ts'
+import { findServer, type Pdu, type Server, type SiteDocument } from '../core/site.ts'
+import { SEAL_PURPOSE } from '../protocol/credential.ts'
+import { type Bindings, createBindings } from './bindings.ts'
+import type { Link, OutletController, PowerController } from './drivers/driver.ts'
+import { createIpmiPowerController } from './drivers/ipmi/power-controller.ts'
+import { createSnmpOutletController, type SnmpAccess } from './drivers/snmp/outlet-controller.ts'
+
+/** Opens one sealed credential; throws, naming no secret, when it cannot. */
+export type Unseal = (sealed: string, purpose: string) => Promise<string>
+
+export interface DeviceEvents {
+  linkChanged(device: DeviceName, link: Link): void
+  /** The device answered something asked at this monotonic instant. */
+  heard(device: DeviceName, askedAt: number): void
+}
+
+export interface DeviceName {
+  kind: 'bmc' | 'pdu'
+  /** Of the server, or of the PDU. */
+  name: string
+}
+
+export interface DevicesOptions {
+  clock: Clock
+  random: Random
+  events: DeviceEvents
+  /** Where bound identities are kept. */
+  bindingsFile: string
+}
+
+interface Held<Controller> {
+  settings: string
+  controller: Controller
+}
+
+export class Devices {
+  readonly #options: DevicesOptions
+  readonly #bindings: Bindings
+  readonly #bmcs = new Map<string, Held<PowerController>>()
+  readonly #pdus = new Map<string, Held<OutletController>>()
+
+  constructor(options: DevicesOptions) {
+    this.#options = options
+    this.#bindings = createBindings(options.bindingsFile)
+  }
+
+  findBmc(server: string): PowerController | undefined {
+    return this.#bmcs.get(server)?.controller
+  }
+
+  findPdu(name: string): OutletController | undefined {
+    return this.#pdus.get(name)?.controller
+  }
+
+  /**
+   * Brings the controllers in line with the document. Returns what could not be set up, one line each; the
+   * rest works.
+   */
+  async apply(site: SiteDocument, unseal: Unseal): Promise<string[]> {
+    const faults: string[] = []
+    this.#drop(this.#bmcs, (name) => findServer(site, name) !== undefined)
+    this.#drop(this.#pdus, (name) => site.spec.pdus.some((pdu) => pdu.name === name))
+    for (const server of site.spec.servers) {
+      await attempt(faults, `server ${server.name}`, () => this.#applyBmc(server, unseal))
+    }
+    for (const pdu of site.spec.pdus) {
+      await attempt(faults, `PDU ${pdu.name}`, () => this.#applyPdu(pdu, unseal))
+    }
+    return faults
+  }
+
+  async close(): Promise<void> {
+    const held = [...this.#bmcs.values(), ...this.#pdus.values()]
+    await Promise.all(held.map(({ controller }) => controller.close()))
+  }
+
+  #drop<C extends { close(): Promise<void> }>(
+    held: Map<string, Held<C>>,
+    keep: (name: string) => boolean,
+  ): void {
+    for (const [name, { controller }] of held) {
+      if (keep(name)) continue
+      held.delete(name)
+      void controller.close()
+    }
+  }
+
+  async #applyBmc({ name, renamedFrom, bmc }: Server, unseal: Unseal): Promise<void> {
+    const settings = JSON.stringify(bmc)
+    const held = this.#bmcs.get(name)
+    if (held?.settings === settings) return
+    const password = await unseal(bmc.password.sealed, SEAL_PURPOSE.bmcPassword)
+    const kg = bmc.kg ? await unseal(bmc.kg.sealed, SEAL_PURPOSE.bmcKg) : undefined
+    if (held) await held.controller.close()
+    const { clock, random, events } = this.#options
+    const device: DeviceName = { kind: 'bmc', name }
+    const bound = this.#bindings.find(name, bmc) ?? this.#bindings.find(renamedFrom ?? name, bmc)
+    const controller = createIpmiPowerController({
+      name,
+      address: bmc.address,
+      port: bmc.port,
+      username: bmc.username,
+      password,
+      ...(kg === undefined ? {} : { kg: new TextEncoder().encode(kg) }),
+      ...(bound === undefined ? {} : { boundIdentity: bound }),
+      bindIdentity: (identity) => this.#bindings.bind(name, bmc, identity),
+      clock,
+      random,
+      events: {
+        linkChanged: (link) => events.linkChanged(device, link),
+        heard: (askedAt) => events.heard(device, askedAt),
+      },
+    })
+    this.#bmcs.set(name, { settings, controller })
+    controller.start()
+  }
+
+  async #applyPdu(pdu: Pdu, unseal: Unseal): Promise<void> {
+    const { name, address, port, model } = pdu
+    const settings = JSON.stringify([address, port, model, pdu.snmp])
+    const held = this.#pdus.get(name)
+    if (held?.settings === settings) return
+    const snmp = await openSnmp(pdu.snmp, unseal)
+    if (held) await held.controller.close()
+    const { clock, random, events } = this.#options
+    const device: DeviceName = { kind: 'pdu', name }
+    const controller = createSnmpOutletController({
+      name,
+      address,
+      port,
+      model,
+      snmp,
+      clock,
+      random,
+      events: {
+        linkChanged: (link) => events.linkChanged(device, link),
+        heard: (askedAt) => events.heard(device, askedAt),
+      },
+    })
+    this.#pdus.set(name, { settings, controller })
+    controller.start()
+  }
+}
+
+async function attempt(faults: string[], what: string, act: () => Promise<void>): Promise<void> {
+  try {
+    await act()
+  } catch (error) {
+    faults.push(`${what}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+async function openSnmp(snmp: Pdu['snmp'], unseal: Unseal): Promise<SnmpAccess> {
+  if (snmp.version !== '3') {
+    const community = await unseal(snmp.community.sealed, SEAL_PURPOSE.snmpCommunity)
+    return { version: snmp.version, community }
+  }
+  const { version, user, level, auth, priv } = snmp
+  return {
+    version,
+    user,
+    level,
+    ...(auth
+      ? {
+          auth: {
+            protocol: auth.protocol,
+            password: await unseal(auth.password.sealed, SEAL_PURPOSE.snmpAuth),
+          },
+        }
+      : {}),
+    ...(priv
+      ? {
+          priv: {
+            protocol: priv.protocol,
+            password: await unseal(priv.password.sealed, SEAL_PURPOSE.snmpPriv),
+          },
+        }
+      : {}),
+  }
+}

@@ -1,0 +1,233 @@
+// Takes in orders: verifies, remembers, arbitrates, journals, and only then starts anything. The active's
+// word here is the last one (spec architecture.md, decision 1).
+import { type ArbiterView, arbitrate, STOPPED_WITHOUT_REGISTRATION_MS } from '../core/arbiter.ts'
+import type { Circumstances } from '../core/ladder/ladder.ts'
+import { openRestore } from '../core/ladder/recovery.ts'
+import { blankLadder, open } from '../core/ladder/step.ts'
+import { planReset, resolveTarget } from '../core/planner.ts'
+import type { Clock } from '../core/ports.ts'
+import type { SiteDocument } from '../core/site.ts'
+import { canonicalJson } from '../protocol/chain.ts'
+import type { VerifyingKey } from '../protocol/keys.ts'
+import type { Order, ResetOrder, RestoreOrder } from '../protocol/order.ts'
+import { refusedOrder, verifyOrder } from '../protocol/order-token.ts'
+import { judgeReplay, type ReplayMemory, rememberOrder } from '../protocol/replay.ts'
+import type { BodyOf } from '../protocol/report.ts'
+import type { Appender, Executor } from './executor.ts'
+import type { LooseShots } from './loose.ts'
+
+export interface OrderDeskOptions {
+  clock: Clock
+  bootId: string
+  siteName: string
+  /** The document that this agent holds; undefined before the first. */
+  site(): SiteDocument | undefined
+  keys(): readonly VerifyingKey[]
+  journal: Appender
+  memory: ReplayMemory
+  executor: Executor
+  loose: LooseShots
+  circumstances(server: string, feeds: ResetOrder['plan']['feeds']): Circumstances
+  /** The order is in the journal, as accepted or refused. */
+  journalled(order: string): void
+  failed(error: unknown): void
+}
+
+/** A refusal that becomes the order's terminal record. */
+interface Refusal {
+  code: string
+  result: 'FAIL' | 'ERROR' | null
+  detail: string
+}
+
+export class OrderDesk {
+  readonly #options: OrderDeskOptions
+  /** Accepted, but not yet durable: they count as open for whoever comes next. */
+  readonly #opening = new Map<string, string>()
+  readonly #completed: { server: string; at: number }[] = []
+  readonly #taking = new Map<string, Promise<void>>()
+
+  constructor(options: OrderDeskOptions) {
+    this.#options = options
+  }
+
+  /** Notes that a reset stopped this server, for the pair guard. Monotonic ms. */
+  completed(server: string, at: number): void {
+    this.#completed.push({ server, at })
+  }
+
+  /** Takes one signed order. `hubNowMs` is the hub's time, the only one by which it can expire. */
+  async take(token: string, hubNowMs: number): Promise<void> {
+    const { keys, siteName, journal } = this.#options
+    const verdict = await verifyOrder(token, { keys: keys(), site: siteName, nowMs: hubNowMs })
+    if ('refused' in verdict) {
+      const record = refusedOrder(token, verdict)
+      await this.#durably(journal.append([record]))
+      if (record.order !== null) this.#options.journalled(record.order)
+      return
+    }
+    await this.#takeVerified(verdict.order, token)
+  }
+
+  async #takeVerified(order: Order, token: string): Promise<void> {
+    const { memory, journalled } = this.#options
+    switch (judgeReplay(memory, order)) {
+      case 'known':
+        // Sent again, because our word that it is journalled was lost or is still on its way.
+        await this.#taking.get(order.id)
+        return journalled(order.id)
+      case 'replayed':
+        return this.#refuseReplayed(order, token)
+      case 'new': {
+        rememberOrder(memory, order)
+        const taking =
+          order.kind === 'reset' ? this.#reset(order, token) : this.#restore(order, token)
+        this.#taking.set(order.id, taking)
+        await taking
+        this.#taking.delete(order.id)
+        return journalled(order.id)
+      }
+    }
+  }
+
+  /** It may have run long ago, so the refusal must not stand as the end of that order. */
+  async #refuseReplayed(order: Order, token: string): Promise<void> {
+    const record: BodyOf<'refused'> = {
+      kind: 'refused',
+      order: null,
+      token,
+      code: 'replayed',
+      result: null,
+      detail: `order ${order.id} was issued before anything that this agent remembers`,
+      request: null,
+    }
+    await this.#durably(this.#options.journal.append([record]))
+  }
+
+  async #reset(order: ResetOrder, token: string): Promise<void> {
+    const { executor, journal, clock } = this.#options
+    const refusal = this.#judge(order)
+    if (refusal) return this.#refuse(order, token, refusal)
+    const { plan, request, id } = order
+    this.#opening.set(id, plan.server)
+    const restore = executor.findByServer(plan.server)
+    if (restore) executor.abort(restore.ladder.order, `a reset of ${plan.server} was asked for`)
+    const mono = { bootId: this.#options.bootId, ms: clock.now() }
+    await this.#durably(
+      journal.append([{ kind: 'accepted', order: id, token, request, plan, mono }]),
+    )
+    const circumstances = this.#options.circumstances(plan.server, plan.feeds)
+    const at = { ms: clock.now(), wall: clock.wall() }
+    executor.run('reset', open(id, plan, circumstances, at))
+    this.#opening.delete(id)
+  }
+
+  #judge({ request, plan }: ResetOrder): Refusal | undefined {
+    const site = this.#options.site()
+    if (!site) return { code: 'no-configuration', result: 'FAIL', detail: 'no site document yet' }
+    const target = resolveTarget(site, {
+      server: request.server,
+      system: request.system?.number,
+      cluster: request.system?.cluster,
+    })
+    if ('code' in target) return { ...target, result: 'ERROR' }
+    if (canonicalJson(planReset(site, target, plan.mode)) !== canonicalJson(plan)) {
+      return {
+        code: 'plan-changed',
+        result: 'FAIL',
+        detail: `the configuration of ${plan.server} changed since this order was planned; ask again`,
+      }
+    }
+    const { requester } = request
+    const verdict = arbitrate({ site, ...target, requester, view: this.#view() })
+    return verdict.verdict === 'refuse' ? verdict : undefined
+  }
+
+  #view(): ArbiterView {
+    const { executor, loose, clock } = this.#options
+    const now = clock.now()
+    while (now - (this.#completed[0]?.at ?? now) >= STOPPED_WITHOUT_REGISTRATION_MS) {
+      this.#completed.shift()
+    }
+    const running = executor.list().filter(({ kind }) => kind === 'reset')
+    return {
+      now,
+      open: [
+        ...running.map(({ ladder }) => ({ order: ladder.order, server: ladder.plan.server })),
+        ...[...this.#opening].map(([order, server]) => ({ order, server })),
+      ],
+      loose: loose.list(),
+      completed: this.#completed,
+    }
+  }
+
+  async #refuse(order: ResetOrder, token: string, refusal: Refusal): Promise<void> {
+    const { code, result, detail } = refusal
+    const record: BodyOf<'refused'> = {
+      kind: 'refused',
+      order: order.id,
+      token,
+      code,
+      result,
+      detail,
+      request: order.request,
+    }
+    await this.#durably(this.#options.journal.append([record]))
+  }
+
+  async #restore(order: RestoreOrder, token: string): Promise<void> {
+    const { executor, journal, clock, site: held } = this.#options
+    const { id, target, feeds, requestedBy } = order
+    const mono = { bootId: this.#options.bootId, ms: clock.now() }
+    const operation: BodyOf<'operation'> = {
+      kind: 'operation',
+      order: id,
+      operation: 'restore',
+      target,
+      feeds,
+      requestedBy,
+      token,
+      mono,
+    }
+    const site = held()
+    const resolved = site && resolveTarget(site, { server: target.server })
+    const obstacle = this.#restoreObstacle(target.server, feeds.length, resolved)
+    if (obstacle !== undefined || !site || !resolved || 'code' in resolved) {
+      const detail = obstacle ?? 'no site document yet'
+      await this.#durably(
+        journal.append([
+          operation,
+          { kind: 'operation-ended', order: id, status: 'failed', detail },
+        ]),
+      )
+      return
+    }
+    await this.#durably(journal.append([operation]))
+    const plan = { ...planReset(site, resolved, 'ladder'), feeds }
+    const at = { ms: clock.now(), wall: clock.wall() }
+    executor.run('restore', openRestore(blankLadder(id, plan, at.ms), at))
+  }
+
+  #restoreObstacle(
+    server: string,
+    feeds: number,
+    resolved: ReturnType<typeof resolveTarget> | undefined,
+  ): string | undefined {
+    if (resolved && 'code' in resolved) return resolved.detail
+    if (feeds === 0) return `${server} has no feeds to restore`
+    const inTheWay = this.#options.executor.findByServer(server)
+    if (inTheWay || [...this.#opening.values()].includes(server)) {
+      return `a ${inTheWay?.kind ?? 'reset'} of ${server} is in progress`
+    }
+    return undefined
+  }
+
+  async #durably(writing: Promise<unknown>): Promise<void> {
+    try {
+      await writing
+    } catch (error) {
+      this.#options.failed(error)
+      throw error
+    }
+  }
+}
