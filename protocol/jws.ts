@@ -1,6 +1,7 @@
 // Signed claims in general: compact JWS, EdDSA only, one `typ` per meaning. The `kid` chooses among the
 // keys that the caller pinned and can never bring one along.
 import { decodeProtectedHeader, errors, jwtVerify, SignJWT } from 'jose'
+import { isCompact } from './base64url.ts'
 import type { SigningKey, VerifyingKey } from './keys.ts'
 
 /** Longest token that is looked at; a signed site document of 1,000 servers fits. */
@@ -45,6 +46,7 @@ export async function verifyClaims(
   if (token.length > tokenMax) {
     return refuse('malformed', `token has ${token.length} characters, at most ${tokenMax}`)
   }
+  if (!isCompact(token, 3)) return refuse('malformed', 'token is not a compact JWS')
   const key = chooseKey(token, expected.keys)
   if ('refused' in key) return key
   try {

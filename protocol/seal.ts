@@ -2,6 +2,7 @@
 // X25519 key. The control plane stores it and can read none (spec architecture.md, decision 6).
 import { EncryptJWT, jwtDecrypt } from 'jose'
 import { z } from 'zod'
+import { isCompact } from './base64url.ts'
 import type { OpeningKey, SealingKey } from './keys.ts'
 import { PROTOCOL_VERSION } from './version.ts'
 
@@ -57,6 +58,7 @@ export async function openSealed(
   if (typeof sealed !== 'string' || sealed.length > SEALED_MAX) {
     return { refused: 'malformed', detail: `not text of at most ${SEALED_MAX} characters` }
   }
+  if (!isCompact(sealed, 5)) return { refused: 'malformed', detail: 'not a compact JWE' }
   const decrypted = await decrypt(sealed, key)
   if ('refused' in decrypted) return decrypted
   const { header } = decrypted

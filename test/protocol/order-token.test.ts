@@ -122,7 +122,7 @@ test('any changed character of a token is refused', async () => {
         expect(await verifyOrder(bent, { keys, site: SITE, nowMs })).toHaveProperty('refused')
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 1000 },
   )
 })
 
