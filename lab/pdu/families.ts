@@ -92,7 +92,18 @@ function rpduOutlet(pdu: PduModel, outlet: number): MibObject[] {
   ]
 }
 
-/** Like the real ones, these still serve the tables of the older family beside their own. */
+function masterSwitchOutlet(pdu: PduModel, outlet: number): MibObject[] {
+  const table = '318.1.1.4.4.2.1'
+  return [
+    {
+      ...object(`${table}.3.${outlet}`, () => number(pdu.shown(outlet).position === 'on' ? 1 : 2)),
+      write: switching(pdu, outlet, { on: 1, off: 2 }),
+    },
+    object(`${table}.4.${outlet}`, () => text(nameOf(outlet))),
+  ]
+}
+
+/** Like the real ones, these still serve the tables of both older families beside their own. */
 function rpdu2Tree(pdu: PduModel): Tree {
   const table = '318.1.1.26.9.2'
   return {
@@ -106,6 +117,7 @@ function rpdu2Tree(pdu: PduModel): Tree {
       object('318.1.1.26.9.1.0', () => number(pdu.outletCount)),
     ],
     perOutlet: (outlet) => [
+      ...masterSwitchOutlet(pdu, outlet),
       ...rpduOutlet(pdu, outlet),
       object(`${table}.3.1.2.${outlet}`, () => number(1)),
       object(`${table}.3.1.3.${outlet}`, () => text(nameOf(outlet))),
