@@ -1,0 +1,69 @@
+// A sign of life without a session, on a socket of its own: whatever arrives there was asked by this probe.
+import type { Cancel, Clock, Random } from '../../../core/ports.ts'
+import { getChannelAuthenticationCapabilities } from './get-channel-authentication-capabilities.ts'
+import { decodeResponse, encodeRequest } from './message.ts'
+import { isRmcpIpmi, unwrapV15, wrapV15 } from './rmcp.ts'
+import type { OpenUdp, Udp } from './udp.ts'
+
+const RESEND_MS = 250
+const RQ_SEQS = 64
+
+export interface ProbeOptions {
+  address: string
+  port: number
+  clock: Clock
+  random: Random
+  openUdp: OpenUdp
+}
+
+/** Calls `ended` once: true when anything well-formed answered in time. Returns a way to stop it early. */
+export function probe(
+  options: ProbeOptions,
+  timeoutMs: number,
+  ended: (answered: boolean) => void,
+): Cancel {
+  const { clock } = options
+  const firstRqSeq = Math.floor(options.random.fraction() * RQ_SEQS)
+  let asked = 0
+  let udp: Udp | undefined
+  let cancelResend: Cancel = () => {}
+  let over = false
+
+  const end = (answered: boolean) => {
+    if (over) return
+    over = true
+    cancelDeadline()
+    cancelResend()
+    udp?.close()
+    ended(answered)
+  }
+  const cancelDeadline = clock.after(timeoutMs, () => end(false))
+  const ask = () => {
+    udp?.send(question((firstRqSeq + asked++) % RQ_SEQS))
+    cancelResend = clock.after(RESEND_MS, ask)
+  }
+  const isAsked = (rqSeq: number) => (rqSeq - firstRqSeq + RQ_SEQS) % RQ_SEQS < asked
+  udp = options.openUdp(options.address, options.port, {
+    opened: ask,
+    received: (datagram) => {
+      if (isAnswer(datagram, isAsked)) end(true)
+    },
+    // An ICMP error comes from a router or an operating system, and says nothing of the BMC.
+    troubled: () => {},
+    closed: () => cancelResend(),
+  })
+  return () => end(false)
+}
+
+function question(rqSeq: number): Uint8Array {
+  const { netFn, code, encode } = getChannelAuthenticationCapabilities
+  return wrapV15(encodeRequest({ netFn, code, rqSeq, body: encode() }))
+}
+
+/** A message that can be read must answer one of our questions; other RMCP traffic counts as it is. */
+function isAnswer(datagram: Uint8Array, isAsked: (rqSeq: number) => boolean): boolean {
+  if (!isRmcpIpmi(datagram)) return false
+  const message = unwrapV15(datagram)
+  const response = message && decodeResponse(message)
+  return response ? isAsked(response.rqSeq) : datagram.length >= 16
+}

@@ -1,0 +1,222 @@
+// OpenIPMI's ipmi_sim as the BMC: sessions, sequence windows and AES are its own. `stock` is Debian's
+// program with a chassis script (suite 3 only); `modules` adds ours (ipmi-sim/): suite 17, NMI, faults.
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+const PROGRAM = '/usr/bin/ipmi_sim'
+const SOURCES = join(import.meta.dirname, 'ipmi-sim')
+const GUID = 'a123456789abcdefa123456789abcdef'
+
+export const ADMIN = { username: 'admin', password: 'palisade1' }
+/** May fence, may not administer. */
+export const OPERATOR = { username: 'fencer', password: 'palisade2' }
+/** May only look. */
+export const USER = { username: 'viewer', password: 'palisade3' }
+
+export interface IpmiSimOptions {
+  kind: 'stock' | 'modules'
+  /** 32 hex digits in the order of the wire. */
+  guid?: string
+  /** At most 20 printable characters. */
+  kg?: string
+}
+
+export interface ChassisEvent {
+  /** Epoch milliseconds with fraction, stamped by the simulator. */
+  at: number
+  /** `off`, `on`, `cycle`, `reset`, `diag`, `soft`, `status`, `refused` or `start`. */
+  name: string
+}
+
+export interface Faults {
+  /** Chassis Control is answered that late; the whole BMC stands still meanwhile. */
+  delay_ms?: number
+  /** Chassis Control is refused with this completion code. */
+  cc?: number
+  /** 1: Chassis Control says yes and changes no power. */
+  stuck?: number
+  status_cc?: number
+  status_bytes?: number
+  status_delay_ms?: number
+}
+
+export const ipmiSimInstalled = existsSync(PROGRAM)
+
+/** Starts a simulator on a free port of 127.0.0.1; resolves once it answers. */
+export async function startIpmiSim(options: IpmiSimOptions): Promise<IpmiSim> {
+  const directory = mkdtempSync(join(tmpdir(), 'palisade-ipmi-sim-'))
+  const modules = options.kind === 'modules' ? await compiledModules() : undefined
+  const port = await freePort()
+  writeFileSync(join(directory, 'lan.conf'), configuration(options, directory, port, modules))
+  writeFileSync(join(directory, 'power'), '1\n')
+  const simulator = new IpmiSim(directory, port, options.kind)
+  await simulator.start()
+  return simulator
+}
+
+export class IpmiSim {
+  readonly address = '127.0.0.1'
+  readonly directory: string
+  readonly port: number
+  readonly #kind: IpmiSimOptions['kind']
+  #process: ChildProcess | undefined
+
+  constructor(directory: string, port: number, kind: IpmiSimOptions['kind']) {
+    this.directory = directory
+    this.port = port
+    this.#kind = kind
+  }
+
+  /** Starts the process, again after `kill`; it knows nothing of earlier sessions. */
+  async start(): Promise<void> {
+    const state = join(this.directory, 'state')
+    // What an earlier run stored there would win over the configuration.
+    rmSync(state, { recursive: true, force: true })
+    mkdirSync(state)
+    const files = ['-c', join(this.directory, 'lan.conf'), '-f', join(SOURCES, 'bmc.emu')]
+    this.#process = spawn(PROGRAM, ['-n', ...files, '-s', state], { stdio: 'ignore' })
+    for (let tries = 0; tries < 100; tries++) {
+      if (await answers(this.port)) return
+    }
+    throw new Error(`ipmi_sim does not answer on port ${this.port}`)
+  }
+
+  /** Ends the process as a power cut would. */
+  async kill(): Promise<void> {
+    const child = this.#process
+    this.#process = undefined
+    if (!child || child.exitCode !== null) return
+    const ended = once(child, 'exit')
+    child.kill('SIGKILL')
+    await ended
+  }
+
+  async restart(): Promise<void> {
+    await this.kill()
+    await this.start()
+  }
+
+  /** The BMC stands still; what is sent meanwhile waits in its socket. */
+  pause(): void {
+    this.#process?.kill('SIGSTOP')
+  }
+
+  resume(): void {
+    this.#process?.kill('SIGCONT')
+  }
+
+  /** Ends the process and removes its files. */
+  async remove(): Promise<void> {
+    await this.kill()
+    rmSync(this.directory, { recursive: true, force: true })
+  }
+
+  /** Replaces all faults; only for `modules`. */
+  setFaults(faults: Faults): void {
+    const lines = Object.entries(faults).map(([key, value]) => `${key} ${value}\n`)
+    writeFileSync(join(this.directory, 'fault'), lines.join(''))
+  }
+
+  events(): ChassisEvent[] {
+    const file = join(this.directory, 'events.log')
+    if (!existsSync(file)) return []
+    const whole = readFileSync(file, 'utf8').split('\n').slice(0, -1)
+    return whole.map((line) => this.#eventOf(line))
+  }
+
+  /** What was really done to the chassis, in order. */
+  actions(): string[] {
+    const looks = ['status', 'start', 'refused', 'get', 'check']
+    return this.events().flatMap(({ name }) => (looks.includes(name) ? [] : [name]))
+  }
+
+  #eventOf(line: string): ChassisEvent {
+    const [stamp = '', verb = '', property = '', value = ''] = line.split(' ')
+    const at = Number(stamp) * 1000
+    if (this.#kind === 'modules' || verb !== 'set') return { at, name: verb }
+    if (property === 'power') return { at, name: value === '1' ? 'on' : 'off' }
+    return { at, name: property === 'shutdown' ? 'soft' : property }
+  }
+}
+
+function configuration(
+  { kind, guid = GUID, kg }: IpmiSimOptions,
+  directory: string,
+  port: number,
+  modules: string | undefined,
+): string {
+  const authentications = ['callback', 'user', 'operator', 'admin']
+    .map((level) => `    allowed_auths_${level} none md2 md5 straight`)
+    .join('\n')
+  const users = [
+    { ...ADMIN, level: 'admin' },
+    { ...OPERATOR, level: 'operator' },
+    { ...USER, level: 'user' },
+  ].map(
+    ({ username, password, level }, index) =>
+      `  user ${index + 2} true "${username}" "${password}" ${level} 10 none md2 md5 straight`,
+  )
+  const chassis =
+    kind === 'stock'
+      ? [`  chassis_control "${join(SOURCES, 'chassis.sh')} ${directory}"`]
+      : [`loadlib "${modules}/palmod.so" "${directory}"`, `loadlib "${modules}/sha256.so" ""`]
+  return [
+    'name "bmc"',
+    'set_working_mc 0x20',
+    '  startlan 1',
+    `    addr 127.0.0.1 ${port}`,
+    '    priv_limit admin',
+    authentications,
+    `    guid ${guid}`,
+    ...(kg === undefined ? [] : [`    bmc_key "${kg}"`]),
+    '  endlan',
+    ...(kind === 'stock' ? [...chassis, ...users] : [...users, ...chassis]),
+    '',
+  ].join('\n')
+}
+
+let modulesDirectory: Promise<string> | undefined
+
+/** Compiles our modules once per test process. */
+function compiledModules(): Promise<string> {
+  modulesDirectory ??= compileModules()
+  return modulesDirectory
+}
+
+async function compileModules(): Promise<string> {
+  const directory = mkdtempSync(join(tmpdir(), 'palisade-ipmi-modules-'))
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
+  for (const [name, ...libraries] of [['palmod'], ['sha256', '-lcrypto']]) {
+    const flags = ['-Wall', '-Wextra', '-Wno-deprecated-declarations', '-shared', '-fPIC', '-O2']
+    const output = ['-o', join(directory, `${name}.so`), join(SOURCES, `${name}.c`)]
+    await run('gcc', [...flags, ...output, ...libraries])
+  }
+  return directory
+}
+
+async function freePort(): Promise<number> {
+  const socket = createSocket('udp4').bind(0, '127.0.0.1')
+  await once(socket, 'listening')
+  const { port } = socket.address()
+  socket.close()
+  return port
+}
+
+/** One session-less question (spec protocols.md §1.2), and up to 50 ms for its answer. */
+async function answers(port: number): Promise<boolean> {
+  const question = Buffer.from('0600ff070000000000000000000920 18c88100388e04b5'.replace(' ', ''), 'hex')
+  const socket = createSocket('udp4')
+  socket.on('error', () => {})
+  const answered = once(socket, 'message').then(() => true)
+  socket.send(question, port, '127.0.0.1')
+  const heard = await Promise.race([answered, sleep(50, false)])
+  socket.close()
+  return heard
+}
