@@ -146,7 +146,8 @@ export class Fields {
       this.fault(field, `a list of at most ${max}; [] for none`)
       return []
     }
-    if (value.length <= max) return value.map((raw, index) => read(raw, at(pointer, index), index))
+    if (value.length <= max)
+      return Array.from(value, (raw, index) => read(raw, at(pointer, index), index))
     this.faults.partial = true
     this.faults.add({
       pointer,

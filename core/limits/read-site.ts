@@ -126,7 +126,7 @@ function readItems<T extends Named>(fields: Fields, field: string, reader: ItemR
 function namesIn(fields: Fields, field: string): Named[] {
   const list = fields.raw(field)
   if (!Array.isArray(list)) return []
-  return list.map((element: unknown) => {
+  return Array.from(list, (element: unknown) => {
     const raw = (typeof element === 'object' && element !== null ? element : {}) as Named
     const name = typeof raw.name === 'string' ? raw.name : ''
     return typeof raw.renamedFrom === 'string' ? { name, renamedFrom: raw.renamedFrom } : { name }
