@@ -16,6 +16,12 @@ const V3_MD5_DES: SnmpAccess = {
   auth: { protocol: 'md5', password: USERS.md5des.auth },
   priv: { protocol: 'des', password: USERS.md5des.priv },
 }
+const V3_SHA: SnmpAccess = {
+  version: '3',
+  user: USERS.sha.user,
+  level: 'authNoPriv',
+  auth: { protocol: 'sha', password: USERS.sha.auth },
+}
 const V3_SHA256_AES: SnmpAccess = {
   version: '3',
   user: USERS.sha256aes.user,
@@ -255,6 +261,23 @@ test('an SNMPv3 report in answer to a SET does not make it go out again', async 
   expect(peer.sets()).toEqual([])
 }, 20_000)
 
+test('an SNMPv3 answer whose signature was taken away is no answer', async () => {
+  const peer = await peerOf('ibm')
+  const relay = await relayTo(peer.port)
+  const { pdu } = controllerOf(relay.port, 'ibm-ipdu', V3_SHA)
+  expect(await pdu.ready(5_000)).toBe(true)
+  expect(await powerOf(pdu, [1])).toEqual(['on'])
+  relay.tamper = (bytes) => {
+    const flags = bytes.indexOf(Buffer.from([0x04, 0x01, 0x01]))
+    expect(flags).toBeGreaterThan(0)
+    bytes[flags + 2] = 0
+    // The datagram ends with the state of the outlet: on becomes off.
+    if (bytes.at(-1) === 1) bytes[bytes.length - 1] = 0
+    return bytes
+  }
+  expect((await pdu.read([1], 1_500)).value).toBe('silent')
+})
+
 test('a guard that says no sends nothing, and an armed effect goes out once only', async () => {
   const peer = await peerOf('ibm')
   const { pdu } = await connected(peer, 'ibm-ipdu', V2C)
@@ -277,7 +300,7 @@ test('a guard that says no sends nothing, and an armed effect goes out once only
   expect(peer.sets()).toHaveLength(1)
 })
 
-/** Passes datagrams on to the peer, and can be made deaf (drops answers) or cut (drops everything). */
+/** Passes datagrams on to the peer, and can be deaf (drops answers), cut (drops everything) or change answers. */
 async function relayTo(devicePort: number) {
   const front: Socket = createSocket('udp4')
   const back: Socket = createSocket('udp4')
@@ -285,6 +308,7 @@ async function relayTo(devicePort: number) {
     port: 0,
     deaf: false,
     cut: false,
+    tamper: (bytes: Buffer) => bytes,
     fromClient: [] as Buffer[],
     fromDevice: [] as Buffer[],
   }
@@ -296,7 +320,7 @@ async function relayTo(devicePort: number) {
   })
   back.on('message', (bytes) => {
     relay.fromDevice.push(bytes)
-    if (!relay.deaf && !relay.cut) front.send(bytes, clientPort, '127.0.0.1')
+    if (!relay.deaf && !relay.cut) front.send(relay.tamper(bytes), clientPort, '127.0.0.1')
   })
   front.bind(0, '127.0.0.1')
   await once(front, 'listening')

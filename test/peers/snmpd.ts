@@ -24,6 +24,8 @@ export const COMMUNITY = 'private'
 /** SNMPv3 users, by what they use. */
 export const USERS = {
   md5des: { user: 'palmd5', auth: 'authpass123', priv: 'privpass123' },
+  /** Signed, not sealed. */
+  sha: { user: 'palauth', auth: 'authpass123' },
   sha256aes: { user: 'palisade', auth: 'authpass123', priv: 'privpass123' },
 }
 
@@ -111,6 +113,7 @@ export async function startSnmpd(family: Family, outlets = 8): Promise<SnmpdPeer
   const users = [
     `createUser ${USERS.sha256aes.user} SHA-256 "${USERS.sha256aes.auth}" AES "${USERS.sha256aes.priv}"`,
     `createUser ${USERS.md5des.user} MD5 "${USERS.md5des.auth}" DES "${USERS.md5des.priv}"`,
+    `createUser ${USERS.sha.user} SHA "${USERS.sha.auth}"`,
   ]
   const lines = [
     `agentaddress udp:127.0.0.1:${port}`,
@@ -118,6 +121,7 @@ export async function startSnmpd(family: Family, outlets = 8): Promise<SnmpdPeer
     ...users,
     `rwuser ${USERS.sha256aes.user} priv`,
     `rwuser ${USERS.md5des.user} priv`,
+    `rwuser ${USERS.sha.user} auth`,
     `sysobjectid .${sysObjectId}`,
     'sysdescr Simulated PDU',
     ...subtrees.map((tree) => `pass_persist ${tree} ${PROGRAM} ${family} ${outlets} ${directory}`),
