@@ -95,7 +95,9 @@ export class Fields {
 
   choice<T extends string>(field: string, choices: readonly T[], kept?: T): T {
     const value = this.#given(field, kept)
-    const chosen = choices.find((choice) => choice === value)
+    // YAML reads a bare `3` as a number.
+    const text = typeof value === 'number' ? String(value) : value
+    const chosen = choices.find((choice) => choice === text)
     if (chosen !== undefined) return chosen
     this.fault(field, choices.join(' or '))
     return kept ?? (choices[0] as T)
