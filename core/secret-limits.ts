@@ -28,8 +28,10 @@ const RULES: Record<SecretUse, SecretRule> = {
     allowed: `1 to ${IPMI_PASSWORD_MAX} printable ASCII characters: IPMI 2.0 cuts a longer password off`,
   },
   'ipmi-kg': {
-    right: new RegExp(`^[0-9A-Fa-f]{${IPMI_KG_BYTES * 2}}$`),
-    allowed: `${IPMI_KG_BYTES} bytes as ${IPMI_KG_BYTES * 2} hexadecimal digits`,
+    right: new RegExp(`^([0-9A-Fa-f]{${IPMI_KG_BYTES * 2}}|[\\x20-\\x7e]{1,${IPMI_KG_BYTES}})$`),
+    allowed:
+      `${IPMI_KG_BYTES * 2} hexadecimal digits (${IPMI_KG_BYTES} bytes), ` +
+      `or 1 to ${IPMI_KG_BYTES} printable ASCII characters`,
   },
   'snmp-community': {
     right: new RegExp(`^[A-Za-z0-9]{1,${SNMP_COMMUNITY_MAX}}$`),
@@ -57,4 +59,12 @@ export function checkSecret(use: SecretUse, value: string, pointer = ''): Fault 
   // The number of characters is told: it is what people get wrong, and it narrows little.
   const detail = `the ${use} has ${value.length} characters or some that are not allowed; it must be ${allowed}`
   return { pointer, field, allowed, detail }
+}
+
+/** The bytes of a Kg that `checkSecret` let through: hexadecimal digits by their number, else ASCII. */
+export function kgBytes(kg: string): Uint8Array {
+  if (kg.length !== IPMI_KG_BYTES * 2) return Uint8Array.from(kg, (char) => char.charCodeAt(0))
+  return Uint8Array.from({ length: IPMI_KG_BYTES }, (_, index) =>
+    Number.parseInt(kg.slice(index * 2, index * 2 + 2), 16),
+  )
 }

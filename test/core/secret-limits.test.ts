@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { checkSecret, type SecretUse } from '../../core/secret-limits.ts'
+import { checkSecret, kgBytes, type SecretUse } from '../../core/secret-limits.ts'
 
 test.each<[SecretUse, string[], string[]]>([
   ['ipmi-password', ['x', 'x'.repeat(20), ' "$\'\\#;.'], ['', 'x'.repeat(21), 'pässword', 'a\nb']],
   [
     'ipmi-kg',
-    ['00'.repeat(20), 'aB'.repeat(20)],
-    ['', '00'.repeat(19), `${'00'.repeat(20)}\n`, 'plain'],
+    ['00'.repeat(20), 'aB'.repeat(20), 'k', 'x'.repeat(20)],
+    ['', '00'.repeat(19), `${'00'.repeat(20)}\n`, 'x'.repeat(21), 'zz'.repeat(20)],
   ],
   ['snmp-community', ['a', 'Az09'.repeat(7)], ['', 'a'.repeat(31), 'with space', 'dash-ed']],
   ['snmp-password', ['x'.repeat(8), 'x'.repeat(128)], ['x'.repeat(7), 'x'.repeat(129)]],
@@ -35,4 +35,9 @@ test('no fault repeats the secret', () => {
       expect(JSON.stringify(fault)).not.toContain(JSON.stringify(value).slice(1, -1))
     }),
   )
+})
+
+test('a Kg of 40 digits is 20 bytes, NUL included, and any other is its characters', () => {
+  expect([...kgBytes('00ff'.repeat(10))]).toEqual(Array.from({ length: 10 }, () => [0, 255]).flat())
+  expect([...kgBytes('00ff')]).toEqual([48, 48, 102, 102])
 })
