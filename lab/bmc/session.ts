@@ -10,8 +10,13 @@ const BEHIND = 16
 
 /** Which inbound sequence numbers are still welcome: each once, not far from the newest. */
 export class SequenceWindow {
-  #newest = 0
+  #newest: number
   #seen = new Set<number>()
+
+  /** `newest` is the last number that counts as used: the next one is the first. */
+  constructor(newest = 0) {
+    this.#newest = newest
+  }
 
   take(sequence: number): boolean {
     if (sequence === 0) return false
