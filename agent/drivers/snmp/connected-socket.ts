@@ -36,7 +36,7 @@ export function openSocket(
   }
   const socket: DatagramSocket = {
     on: (event: string, listener: (...args: never[]) => void) =>
-      event === 'error' ? inner : inner.on(event, listener as () => void),
+      inner.on(event, listener as () => void),
     ref: () => inner.ref(),
     unref: () => inner.unref(),
     close,

@@ -106,6 +106,8 @@ declare module 'net-snmp' {
   }
   const PrivProtocols: { des: number; aes: number; aes256b: number; aes256r: number }
   const Authentication: {
+    /** Localised keys by password and engine; grows without bound by itself. */
+    authToKeyCache: Record<string, Buffer>
     passwordToKey(authProtocol: number, password: string, engineId: Buffer): Buffer
   }
 

@@ -2,7 +2,7 @@
 // back, and takes an SNMPv3 answer without signature for a signed one; both end here.
 
 import type { DatagramSocket, SessionOptions, User } from 'net-snmp'
-import { type Message, ObjectType, PduType, type Req, Session } from 'net-snmp'
+import { Authentication, type Message, ObjectType, PduType, type Req, Session } from 'net-snmp'
 
 /** The library was about to send an effect that nobody fired, or to go on with one question for ever. */
 class NotAgain extends Error {}
@@ -14,6 +14,8 @@ const EFFECT_TIMEOUT_MS = 10_000
 /** Discovery, the question itself, and one more after a clock report; each is resent by its own timer. */
 const DATAGRAMS_PER_QUESTION = 4
 const AUTH_AND_PRIV = 3
+/** Far above two keys for each PDU of a site; a device that invents engines must not fill the memory. */
+const KEYS_MAX = 1_024
 
 export type WireOptions = Pick<SessionOptions, 'version' | 'port' | 'transport'> & {
   address: string
@@ -77,6 +79,9 @@ export class Wire extends Session {
       this.#firing = false
       req.retries = 0
       req.timeout = EFFECT_TIMEOUT_MS
+    }
+    if (Object.keys(Authentication.authToKeyCache).length > KEYS_MAX) {
+      Authentication.authToKeyCache = {}
     }
     return super.send(req, noWait)
   }
