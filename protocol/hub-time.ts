@@ -1,8 +1,10 @@
 // The hub's time as an agent knows it: what the link said last, counted on by the monotonic clock, and never
 // backwards. It alone judges expiry (spec architecture.md, decision 6).
 
-/** Clocks are slewed by up to a tenth (spec redundancy.md, "Votes"): so much of our own count is doubtful. */
-const OWN_RATE_DOUBT = 0.1
+/** A steady clock errs by less: counting so much too slowly never expires an order that is still good. */
+const STEADY_RATE_DOUBT = 0.001
+/** A clock that is being slewed errs by up to this (spec redundancy.md, "Votes"). */
+const SLEWED_RATE_DOUBT = 0.1
 
 export interface HubTime {
   /** Epoch ms of the hub that the count starts from. */
@@ -25,17 +27,21 @@ export function noteHubTime(
   if (!Number.isFinite(nowMs)) return time
   if (time === undefined) return { baseMs: nowMs, baseAt: monotonicNow, floorMs: nowMs }
   const elapsed = Math.max(0, monotonicNow - time.baseAt)
-  const leastMs = time.baseMs + elapsed * (1 - OWN_RATE_DOUBT)
+  const leastMs = time.baseMs + elapsed * (1 - SLEWED_RATE_DOUBT)
   return {
     baseMs: Math.max(nowMs, leastMs),
     baseAt: monotonicNow,
-    floorMs: Math.max(time.floorMs, time.baseMs + elapsed),
+    floorMs: counted(time, monotonicNow),
   }
 }
 
 /** Epoch ms of the hub; undefined before its first message, when no expiry can be judged. */
 export function hubNow(time: HubTime | undefined, monotonicNow: number): number | undefined {
   if (time === undefined) return undefined
-  const counted = time.baseMs + Math.max(0, monotonicNow - time.baseAt)
-  return Math.floor(Math.max(time.floorMs, counted))
+  return Math.floor(counted(time, monotonicNow))
+}
+
+function counted(time: HubTime, monotonicNow: number): number {
+  const elapsed = Math.max(0, monotonicNow - time.baseAt)
+  return Math.max(time.floorMs, time.baseMs + elapsed * (1 - STEADY_RATE_DOUBT))
 }

@@ -48,6 +48,12 @@ export const signedSiteSchema = z.object({
 })
 
 export const BATCH_RECORDS_MAX = 200
+/** Of a report's records as JSON; a single record may be longer. A hub's platform bounds messages to 1 MiB. */
+export const BATCH_CHARACTERS_MAX = 500_000
+
+/** The ping and its answer as exact texts: a sleeping hub's platform answers without waking it. */
+export const PING_TEXT = '{"type":"ping"}'
+export const PONG_TEXT = '{"type":"pong"}'
 
 export const fromAgentSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('hello'), token: z.string() }),
@@ -70,6 +76,7 @@ export const fromHubSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('site'), token: z.string(), nowMs: z.number() }),
   z.object({ type: z.literal('order'), token: z.string(), nowMs: z.number() }),
   z.object({ type: z.literal('received'), seq: z.number().int(), nowMs: z.number() }),
-  z.object({ type: z.literal('pong'), nowMs: z.number() }),
+  /** Without a time when the platform answers for a hub that sleeps. */
+  z.object({ type: z.literal('pong'), nowMs: z.number().optional() }),
 ])
 export type FromHub = z.infer<typeof fromHubSchema>

@@ -35,6 +35,8 @@ export interface Step {
 /** What became of one effect, from all records of its order. */
 export interface ShotTold {
   shot: Shot
+  /** The last of its intents: one that grew stale was written again and sent nothing. */
+  intent: JournalRecord
   answer?: { said: ShotAnswer; detail: string }
 }
 
@@ -51,7 +53,7 @@ export function shotsOf(records: readonly JournalRecord[]): Map<number, ShotTold
   const shots = new Map<number, ShotTold>()
   for (const record of records) {
     if (record.kind === 'intent') {
-      shots.set(record.shot.id, { ...shots.get(record.shot.id), shot: record.shot })
+      shots.set(record.shot.id, { ...shots.get(record.shot.id), shot: record.shot, intent: record })
     } else if (record.kind === 'answer') {
       const told = shots.get(record.shot)
       if (told !== undefined) told.answer = { said: record.answer, detail: record.detail }
@@ -90,6 +92,7 @@ function stepsOfRecord(
         step('RM-RESET', 'SEND', { state: record.result, error: record.detail }),
       ]
     case 'intent':
+      if (record !== shots.get(record.shot.id)?.intent) return []
       return [step(stepKindOf(record.shot), 'SEND', sentDetail(record.shot, shots))]
     case 'answer': {
       const told = shots.get(record.shot)

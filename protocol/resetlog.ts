@@ -105,7 +105,7 @@ function linesOf(record: JournalRecord, order: Known): string[][] {
     case 'intent': {
       const told = order.shots.get(record.shot.id)
       // Journalled before it was tried, and then there was no way to the device: nothing was sent.
-      if (told?.answer?.said === 'unreachable') return []
+      if (record !== told?.intent || told.answer?.said === 'unreachable') return []
       return [shotLine(record.shot, 'SEND', order)]
     }
     case 'answer': {

@@ -202,6 +202,12 @@ test('a lost reply is never shown as received, and an effect never sent says so'
   ])
 })
 
+test('an intent that was written again is one effect, sent at the last of them', () => {
+  const bodies = [accepted, intent(1, 'hard', 'reset'), intent(1, 'hard', 'reset')]
+  expect(lines(bodies)).toEqual(['RM-RESET RECV', 'HARDRESET SEND reset'])
+  expect(foldReset(recordsOf(bodies))?.steps[1]?.at).toBe('2026-11-20T01:02:03.000003Z')
+})
+
 test('power off and on by the BMC are hard resets that name their action', () => {
   const bodies = [accepted, intent(1, 'off', 'off'), answer(1, 'accepted'), intent(2, 'on', 'on')]
   expect(lines(bodies)).toEqual([

@@ -268,6 +268,7 @@ test.each([
   `{"type":"order","token":"${RESET_TOKEN}","nowMs":1795000000000}`,
   '{"type":"received","seq":41,"nowMs":1795000000000}',
   '{"type":"pong","nowMs":1795000000000}',
+  '{"type":"pong"}',
 ])('the agent understands %s', (line) => {
   expect(fromHubSchema.parse(JSON.parse(line))).toEqual(JSON.parse(line))
 })
