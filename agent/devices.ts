@@ -2,6 +2,7 @@
 // settings change. A controller whose settings did not change keeps its session.
 
 import type { Clock, Random } from '../core/ports.ts'
+import { kgBytes } from '../core/secret-limits.ts'
 import { findServer, type Pdu, type Server, type SiteDocument } from '../core/site.ts'
 import { SEAL_PURPOSE } from '../protocol/credential.ts'
 import { type Bindings, createBindings } from './bindings.ts'
@@ -105,7 +106,7 @@ export class Devices {
       port: bmc.port,
       username: bmc.username,
       password,
-      ...(kg === undefined ? {} : { kg: new TextEncoder().encode(kg) }),
+      ...(kg === undefined ? {} : { kg: kgBytes(kg) }),
       ...(bound === undefined ? {} : { boundIdentity: bound }),
       bindIdentity: (identity) => this.#bindings.bind(name, bmc, identity),
       clock,

@@ -74,11 +74,11 @@ export class Executor {
     this.#perform(running, actions)
   }
 
-  /** Ends a restore for a reset that comes in its way (spec domain.md §9). */
+  /** Ends a restore, begun or about to begin, for a reset that comes in its way (spec domain.md §9). */
   abort(order: string, detail: string): void {
     const running = this.#running.get(order)
-    if (running?.kind !== 'restore') return
-    this.#drop(running)
+    if (running?.kind === 'reset') return
+    if (running) this.#drop(running)
     this.#write([{ kind: 'operation-ended', order, status: 'aborted', detail }])
   }
 

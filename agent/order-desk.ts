@@ -6,7 +6,7 @@ import { openRestore } from '../core/ladder/recovery.ts'
 import { blankLadder, open } from '../core/ladder/step.ts'
 import { planReset, resolveTarget } from '../core/planner.ts'
 import type { Clock } from '../core/ports.ts'
-import type { SiteDocument } from '../core/site.ts'
+import { findServer, type SiteDocument } from '../core/site.ts'
 import { canonicalJson } from '../protocol/chain.ts'
 import type { VerifyingKey } from '../protocol/keys.ts'
 import type { Order, ResetOrder, RestoreOrder } from '../protocol/order.ts'
@@ -15,6 +15,7 @@ import { judgeReplay, type ReplayMemory, rememberOrder } from '../protocol/repla
 import type { BodyOf } from '../protocol/report.ts'
 import type { Appender, Executor } from './executor.ts'
 import type { LooseShots } from './loose.ts'
+import { restorePlan } from './resume-orders.ts'
 
 export interface OrderDeskOptions {
   clock: Clock
@@ -161,63 +162,61 @@ export class OrderDesk {
     }
   }
 
-  async #refuse(order: ResetOrder, token: string, refusal: Refusal): Promise<void> {
-    const { code, result, detail } = refusal
-    const record: BodyOf<'refused'> = {
-      kind: 'refused',
-      order: order.id,
-      token,
-      code,
-      result,
-      detail,
-      request: order.request,
-    }
-    await this.#durably(this.#options.journal.append([record]))
+  async #refuse(order: Order, token: string, { code, result, detail }: Refusal): Promise<void> {
+    const request = order.kind === 'reset' ? order.request : null
+    await this.#durably(
+      this.#options.journal.append([
+        { kind: 'refused', order: order.id, token, code, result, detail, request },
+      ]),
+    )
   }
 
   async #restore(order: RestoreOrder, token: string): Promise<void> {
-    const { executor, journal, clock, site: held } = this.#options
+    const { executor, journal, clock, bootId } = this.#options
     const { id, target, feeds, requestedBy } = order
-    const mono = { bootId: this.#options.bootId, ms: clock.now() }
-    const operation: BodyOf<'operation'> = {
-      kind: 'operation',
-      order: id,
-      operation: 'restore',
-      target,
-      feeds,
-      requestedBy,
-      token,
-      mono,
+    const refusal = this.#judgeRestore(target.server, feeds.length)
+    if (refusal) return this.#refuse(order, token, refusal)
+    const mono = { bootId, ms: clock.now() }
+    this.#opening.set(id, target.server)
+    await this.#durably(
+      journal.append([
+        {
+          kind: 'operation',
+          order: id,
+          operation: 'restore',
+          target,
+          feeds,
+          requestedBy,
+          token,
+          mono,
+        },
+      ]),
+    )
+    this.#opening.delete(id)
+    if (
+      executor.findByServer(target.server) ||
+      [...this.#opening.values()].includes(target.server)
+    ) {
+      return executor.abort(id, `a reset of ${target.server} was asked for`)
     }
-    const site = held()
-    const resolved = site && resolveTarget(site, { server: target.server })
-    const obstacle = this.#restoreObstacle(target.server, feeds.length, resolved)
-    if (obstacle !== undefined || !site || !resolved || 'code' in resolved) {
-      const detail = obstacle ?? 'no site document yet'
-      await this.#durably(
-        journal.append([
-          operation,
-          { kind: 'operation-ended', order: id, status: 'failed', detail },
-        ]),
-      )
-      return
-    }
-    await this.#durably(journal.append([operation]))
-    const plan = { ...planReset(site, resolved, 'ladder'), feeds }
     const at = { ms: clock.now(), wall: clock.wall() }
-    executor.run('restore', openRestore(blankLadder(id, plan, at.ms), at))
+    const ladder = blankLadder(id, restorePlan(target.server, feeds), at.ms)
+    executor.run('restore', openRestore(ladder, at))
   }
 
-  #restoreObstacle(
-    server: string,
-    feeds: number,
-    resolved: ReturnType<typeof resolveTarget> | undefined,
-  ): string | undefined {
-    if (resolved && 'code' in resolved) return resolved.detail
-    if (feeds === 0) return `${server} has no feeds to restore`
+  /** While a ladder or its recovery wait is open, nothing else touches its feeds (spec domain.md §9). */
+  #judgeRestore(server: string, feeds: number): Refusal | undefined {
+    const refuse = (code: string, detail: string): Refusal => ({ code, result: null, detail })
+    const site = this.#options.site()
+    if (!site) return refuse('no-configuration', 'no site document yet')
+    if (!findServer(site, server)) return refuse('unknown-server', `no server is named "${server}"`)
+    if (feeds === 0) return refuse('no-feeds', `${server} has no feeds to restore`)
     const inTheWay = this.#options.executor.findByServer(server)
     if (inTheWay || [...this.#opening.values()].includes(server)) {
-      return `a ${inTheWay?.kind ?? 'reset'} of ${server} is in progress`
+      return refuse(
+        'reset-in-progress',
+        `a ${inTheWay?.kind ?? 'reset'} of ${server} is in progress`,
+      )
     }
     return undefined
   }

@@ -25,7 +25,7 @@ export interface Conclusion {
   grade: Grade
   evidence: Evidence[]
   /** Why, for a person: which outlet is stuck, which rung had no answer. */
-  detail?: string
+  detail?: string | undefined
 }
 
 export type Recovery = 'none' | 'waiting' | 'restored' | 'partial' | 'failed' | 'held'

@@ -15,6 +15,7 @@ const TASKS = {
   start: ['scripts/start.ts'],
   test: ['scripts/test.ts'],
   palisade: ['cli/main.ts'],
+  lab: ['lab/main.ts'],
   check: ['scripts/check.ts'],
   format: ['node_modules/@biomejs/biome/bin/biome', 'check', '--write', '.'],
   migrations: ['node_modules/drizzle-kit/bin.cjs', 'generate'],

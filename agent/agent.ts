@@ -1,0 +1,257 @@
+// One agent: its journal, devices, ladders and link, wired together. Everything that lasts is in the
+// journal; everything here is rebuilt from it at start.
+import { STOPPED_WITHOUT_REGISTRATION_MS } from '../core/arbiter.ts'
+import type { Circumstances, Ladder } from '../core/ladder/ladder.ts'
+import type { Conclusion, Result } from '../core/outcome.ts'
+import type { Clock, Random } from '../core/ports.ts'
+import { systemsOf } from '../core/site.ts'
+import { systemState } from '../core/system-state.ts'
+import type { OpeningKey, VerifyingKey } from '../protocol/keys.ts'
+import type { Body } from '../protocol/report.ts'
+import { openSealed } from '../protocol/seal.ts'
+import { type DeviceName, Devices } from './devices.ts'
+import type { Link } from './drivers/driver.ts'
+import { Executor } from './executor.ts'
+import type { Journal } from './journal.ts'
+import { createLooseShots, type LooseShots } from './loose.ts'
+import { type HeardNotice, Notices } from './notices.ts'
+import { OrderDesk } from './order-desk.ts'
+import { resumeOrders } from './resume-orders.ts'
+import { SiteHolder, type SiteVerdict } from './site-holder.ts'
+import { Watcher } from './watcher.ts'
+
+export interface AgentOptions {
+  clock: Clock
+  random: Random
+  /** Of this boot of the machine: monotonic instants compare only within it. */
+  bootId: string
+  site: string
+  journal: Journal
+  controlPlaneKeys(): readonly VerifyingKey[]
+  /** Private half of the site key. */
+  openingKey: OpeningKey
+  files: { site: string; bindings: string }
+  /** Tells the hub that an order need not be sent again. */
+  journalled(order: string): void
+  log(line: string): void
+  /** The agent can no longer keep its promises: the process must end. */
+  failed(error: unknown): void
+}
+
+export class Agent {
+  readonly #options: AgentOptions
+  readonly #devices: Devices
+  readonly #watcher: Watcher
+  readonly #executor: Executor
+  readonly #desk: OrderDesk
+  readonly #loose: LooseShots
+  readonly #notices = new Notices()
+  readonly #holder: SiteHolder
+  /** The last conclusion that stopped each server. */
+  readonly #stopped = new Map<string, { result: Result; at: number }>()
+  #configuring: Promise<void> = Promise.resolve()
+
+  constructor(options: AgentOptions) {
+    this.#options = options
+    const { clock, random, journal, bootId, site, controlPlaneKeys: keys, files } = options
+    this.#holder = new SiteHolder(files.site, site, keys)
+    this.#loose = createLooseShots(clock, ({ order, shot }) =>
+      this.#report([
+        {
+          kind: 'settled',
+          order,
+          shot: shot.id,
+          detail: 'a later answer of the device settled it',
+        },
+      ]),
+    )
+    this.#devices = new Devices({
+      clock,
+      random,
+      bindingsFile: files.bindings,
+      events: {
+        linkChanged: (device, link) => this.#linkChanged(device, link),
+        heard: (device, askedAt) => this.#loose.heard(device, askedAt),
+      },
+    })
+    this.#watcher = new Watcher({
+      clock,
+      random,
+      devices: this.#devices,
+      report: (bodies) => this.#report(bodies),
+      serverChanged: (server) => this.#showSystems(server),
+    })
+    this.#executor = new Executor({
+      clock,
+      bootId,
+      journal,
+      devices: this.#devices,
+      loose: this.#loose,
+      concluded: (ladder, conclusion) => this.#concluded(ladder, conclusion),
+      ended: (ladder) => this.#showSystems(ladder.plan.server),
+      failed: options.failed,
+    })
+    this.#desk = new OrderDesk({
+      clock,
+      bootId,
+      siteName: site,
+      site: () => this.#holder.held?.document,
+      keys,
+      journal,
+      memory: journal.memory.replay,
+      executor: this.#executor,
+      loose: this.#loose,
+      circumstances: (server, feeds) => this.#circumstances(server, feeds),
+      journalled: options.journalled,
+      failed: options.failed,
+    })
+  }
+
+  /** Revision of the site document that it goes by; 0 before the first. */
+  get revision(): number {
+    return this.#holder.held?.revision ?? 0
+  }
+
+  /** Takes up devices, open ladders and loose effects from what is on disk. */
+  async start(): Promise<void> {
+    const loaded = await this.#holder.load()
+    if (loaded) await this.#configure(loaded)
+    await resumeOrders({
+      clock: this.#options.clock,
+      bootId: this.#options.bootId,
+      journal: this.#options.journal,
+      executor: this.#executor,
+      loose: this.#loose,
+      stopped: (server, result, at) => this.#noteStopped(server, result, at),
+    })
+  }
+
+  async takeOrder(token: string, hubNowMs: number): Promise<void> {
+    // A document that came first on the link is in force first.
+    await this.#configuring
+    await this.#desk.take(token, hubNowMs)
+  }
+
+  takeSite(token: string): Promise<void> {
+    const before = this.revision
+    this.#configuring = this.#configuring
+      .then(() => this.#holder.take(token))
+      .then(async (verdict) => {
+        if ('held' in verdict && verdict.held.revision === before) return
+        await this.#configure(verdict)
+      })
+      .catch((error) => this.#options.failed(error))
+    return this.#configuring
+  }
+
+  takeNotice(notice: HeardNotice): void {
+    const site = this.#holder.held?.document
+    const taken = site && this.#notices.take(site, notice)
+    if (!taken) return
+    const { server, ...system } = taken.system
+    const running = this.#executor.findByServer(server)
+    const ladder = running?.kind === 'reset' ? running.ladder : undefined
+    const order = ladder?.order ?? null
+    if (taken.begins || (ladder && !hasNotice(ladder, notice.address))) {
+      const { address, port, at } = notice
+      const mono = { bootId: this.#options.bootId, ms: at }
+      this.#report([{ kind: 'noticed', order, server, system, address, port, mono }])
+    }
+    if (order !== null) this.#executor.give(order, { type: 'notice', address: notice.address })
+    this.#showSystems(server)
+  }
+
+  async stop(): Promise<void> {
+    this.#executor.stop()
+    this.#watcher.stop()
+    await this.#devices.close()
+  }
+
+  async #configure(verdict: SiteVerdict): Promise<void> {
+    if ('refused' in verdict) {
+      this.#options.log(`site document refused: ${verdict.refused}`)
+      return
+    }
+    const { revision, document } = verdict.held
+    const faults = await this.#devices.apply(document, (sealed, purpose) =>
+      this.#unseal(sealed, purpose),
+    )
+    this.#watcher.apply(document)
+    const detail = faults.join('; ').slice(0, 2000)
+    for (const fault of faults) this.#options.log(`configuration: ${fault}`)
+    this.#options.log(`site document revision ${revision} is in force`)
+    this.#report([{ kind: 'configured', revision, detail }])
+    for (const { name } of document.spec.servers) this.#showSystems(name)
+  }
+
+  async #unseal(sealed: string, purpose: string): Promise<string> {
+    const opened = await openSealed(
+      sealed,
+      { site: this.#options.site, purpose },
+      this.#options.openingKey,
+    )
+    if ('refused' in opened) {
+      throw new Error(`the sealed ${purpose} cannot be opened (${opened.refused}); apply it again`)
+    }
+    return opened.secret
+  }
+
+  #report(bodies: Body[]): void {
+    this.#options.journal.append(bodies).catch((error) => this.#options.failed(error))
+  }
+
+  #linkChanged(device: DeviceName, link: Link): void {
+    this.#watcher.linkChanged(device, link)
+  }
+
+  #concluded({ plan }: Ladder, { result, fenced }: Conclusion): void {
+    if (fenced) this.#noteStopped(plan.server, result, this.#options.clock.now())
+    this.#showSystems(plan.server)
+  }
+
+  #noteStopped(server: string, result: Result, at: number): void {
+    this.#stopped.set(server, { result, at })
+    this.#desk.completed(server, at)
+    this.#options.clock.after(STOPPED_WITHOUT_REGISTRATION_MS, () => this.#showSystems(server))
+  }
+
+  #circumstances(server: string, feeds: Parameters<Watcher['lastOff']>[0]): Circumstances {
+    const now = this.#options.clock.now()
+    const watch = this.#watcher.power(server)
+    const fresh = this.#notices.findFresh(server, now)
+    return {
+      ...(fresh ? { freshNotice: { address: fresh.address, wall: fresh.wall } } : {}),
+      recentNotice: this.#notices.heardRecently(server, now),
+      loose: this.#loose.list().some((shot) => shot.server === server),
+      ...(watch.off ? { watchedOff: watch.off } : {}),
+      ...(watch.onSession === undefined ? {} : { onSession: watch.onSession }),
+      outletsLastOff: this.#watcher.lastOff(feeds),
+    }
+  }
+
+  #showSystems(server: string): void {
+    const site = this.#holder.held?.document
+    if (!site) return
+    const running = this.#executor.findByServer(server)
+    const watch = this.#watcher.power(server)
+    const stopped = this.#stopped.get(server)
+    const noticedAt = this.#notices.lastAt(server)
+    const state = systemState({
+      beingReset: running?.kind === 'reset' && running.ladder.conclusion === undefined,
+      ...(stopped ? { stopped } : {}),
+      ...(noticedAt === undefined ? {} : { noticedAt }),
+      power: watch.power,
+      provenOff: watch.provenOff,
+      bmc: watch.bmc,
+      registered: false,
+      now: this.#options.clock.now(),
+    })
+    for (const { cluster, number } of systemsOf(site, server)) {
+      this.#watcher.observeSystem(`${cluster}/${number}`, state)
+    }
+  }
+}
+
+function hasNotice(ladder: Ladder, address: string): boolean {
+  return ladder.evidence.some(({ said }) => said === `stop notice from ${address}`)
+}

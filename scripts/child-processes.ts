@@ -1,0 +1,105 @@
+// The processes that `npm start` holds together: each with its log, ended together.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createWriteStream, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+const STOP_TIMEOUT_MS = 5000
+const OUTPUT_KEPT = 64 * 1024
+
+export interface Child {
+  output: string
+  printed(pattern: RegExp): boolean
+}
+
+export class ChildProcesses {
+  readonly logDirectory: string
+  readonly #root: string
+  readonly #children = new Map<string, ChildProcess>()
+  onUnexpectedEnd: (name: string, log: string) => void = () => {}
+
+  constructor(root: string, logDirectory: string) {
+    this.#root = root
+    this.logDirectory = logDirectory
+  }
+
+  /** Starts one of our entries; what it prints goes to its log. */
+  start(name: string, entry: string, argv: string[], environment: NodeJS.ProcessEnv = {}): Child {
+    mkdirSync(this.logDirectory, { recursive: true, mode: 0o700 })
+    const log = join(this.logDirectory, `${name}.log`)
+    const file = createWriteStream(log, { flags: 'a', mode: 0o600 })
+    const process_ = this.#spawn(entry, argv, environment)
+    const child: Child = { output: '', printed: (pattern) => pattern.test(child.output) }
+    for (const stream of [process_.stdout, process_.stderr]) {
+      stream?.on('data', (bytes: Buffer) => {
+        child.output = (child.output + bytes.toString('utf8')).slice(-OUTPUT_KEPT)
+        file.write(bytes)
+      })
+    }
+    this.#children.set(name, process_)
+    process_.on('exit', () => {
+      this.#children.delete(name)
+      this.onUnexpectedEnd(name, log)
+    })
+    return child
+  }
+
+  /** Runs one of our entries to its end. */
+  run(
+    entry: string,
+    argv: string[],
+    environment: NodeJS.ProcessEnv,
+  ): Promise<{ code: number | null; output: string }> {
+    const process_ = this.#spawn(entry, argv, environment)
+    let output = ''
+    for (const stream of [process_.stdout, process_.stderr]) {
+      stream?.on('data', (bytes: Buffer) => {
+        output += bytes.toString('utf8')
+      })
+    }
+    return new Promise((ended) => process_.on('close', (code) => ended({ code, output })))
+  }
+
+  /** Asks every child to end and, after a while, ends it. */
+  async stop(): Promise<void> {
+    const ends = [...this.#children.values()].map(
+      (child) =>
+        new Promise<void>((ended) => {
+          const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS)
+          child.once('exit', () => {
+            clearTimeout(timer)
+            ended()
+          })
+          child.kill('SIGTERM')
+        }),
+    )
+    await Promise.all(ends)
+  }
+
+  #spawn(entry: string, argv: string[], environment: NodeJS.ProcessEnv): ChildProcess {
+    return spawn(process.execPath, [join(this.#root, entry), ...argv], {
+      cwd: this.#root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...environment },
+      // A group of its own: Ctrl-C in the terminal reaches us alone, and we end the children in order.
+      detached: true,
+    })
+  }
+}
+
+/** Asks again until it holds; throws `fault` when the time is over. A question that fails counts as no. */
+export async function within(
+  timeoutMs: number,
+  fault: string,
+  holds: () => boolean | Promise<boolean>,
+): Promise<void> {
+  let last: unknown
+  for (const until = Date.now() + timeoutMs; Date.now() < until; ) {
+    try {
+      if (await holds()) return
+    } catch (error) {
+      last = error
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  throw new Error(last instanceof Error ? `${fault}: ${last.message}` : fault, { cause: last })
+}
