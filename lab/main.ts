@@ -9,7 +9,14 @@ const USAGE = `usage: npm run lab -- [--dir DIR] [--ipmi-port N] [--snmp-port N]
                       [--stop-notices ADDRESS:PORT]... [--management-servers 1|2]
 Ports default to whatever the OS gives; DIR (default .palisade/lab) receives secrets and site file.`
 
-await main()
+try {
+  await main()
+} catch (error) {
+  if (!(error instanceof Error)) throw error
+  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : ''
+  console.error(`the lab cannot start: ${error.message}${cause}`)
+  process.exitCode = 1
+}
 
 async function main(): Promise<void> {
   const options = readOptions()

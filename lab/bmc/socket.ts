@@ -7,6 +7,9 @@ import type { ServerModel } from '../model/server.ts'
 import { bindSocket, type SocketPlace } from '../socket.ts'
 import { Responder, type ResponderSettings } from './responder.ts'
 
+/** No IPMI datagram is longer; what waits in a hung BMC stays small. */
+const DATAGRAM_MAX = 1500
+
 interface Arrival {
   raw: Buffer
   from: RemoteInfo
@@ -54,7 +57,8 @@ export async function openBmc(
 
   socket.on('error', () => {})
   socket.on('message', (raw, from) => {
-    if (server.bmc.state === 'up' && !server.faults.dead) inbox.push({ raw, from })
+    const receives = server.bmc.state === 'up' && !server.faults.dead
+    if (receives && raw.length <= DATAGRAM_MAX) inbox.push({ raw, from })
   })
   const unsubscribe = server.changed.subscribe(() => {
     if (server.bmc.state !== 'up' || server.faults.dead || server.bmc.starts !== starts) forget()

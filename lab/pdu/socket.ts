@@ -8,6 +8,9 @@ import { type Family, objectsOf } from './families.ts'
 import { Mib } from './mib.ts'
 import { type SnmpAccess, SnmpResponder } from './responder.ts'
 
+/** More than any request needs; what waits in a frozen PDU stays small. */
+const DATAGRAM_MAX = 8192
+
 export interface PduSettings {
   family: Family
   access: SnmpAccess
@@ -41,7 +44,7 @@ export async function openPdu(
   })
   socket.on('error', () => {})
   socket.on('message', (raw, from) => {
-    if (!pdu.faults.dead) inbox.push({ raw, from })
+    if (!pdu.faults.dead && raw.length <= DATAGRAM_MAX) inbox.push({ raw, from })
   })
   const unsubscribe = pdu.changed.subscribe(() => {
     if (pdu.faults.dead) inbox.clear()

@@ -1,9 +1,11 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { afterEach, expect, test } from 'vitest'
+import { validateSite } from '../../core/limits.ts'
 import { demoSite, describeDemo, newDemoSecrets, openDemoRoom } from '../../lab/demo.ts'
 import { type MachineRoom, openMachineRoom, TYPICAL_SERVER } from '../../lab/room.ts'
 import { nodeClock, nodeRandom } from '../../runtime/node.ts'
+import { SEALED } from '../core/sample-site.ts'
 import { seededRandom, VirtualClock } from './virtual-clock.ts'
 
 const closing: (() => Promise<unknown> | unknown)[] = []
@@ -153,3 +155,27 @@ test('a closed room leaves no timer behind', async () => {
   await room.close()
   expect(clock.pending).toBe(0)
 })
+
+test.each([1, 2] as const)(
+  'the demonstration with %i management server(s) is a site that the rules accept',
+  async (managementServers) => {
+    const random = seededRandom('rules')
+    const clock = new VirtualClock()
+    const secrets = newDemoSecrets(random)
+    const room = await openDemoRoom({ secrets, managementServers }, { clock, random })
+    closing.push(() => room.close())
+    const site = demoSite(room, { secretRef: (name) => ({ env: name }) })
+    // The client seals each reference before it sends the site; the rules see what is sealed.
+    const sealed = JSON.parse(JSON.stringify(site), (key, value) =>
+      key === 'password' || key === 'community' ? SEALED : value,
+    )
+    const verdict = validateSite(sealed)
+    expect('faults' in verdict ? verdict.faults : []).toEqual([])
+    const warnings = new Set('warnings' in verdict ? verdict.warnings.map(({ code }) => code) : [])
+    // What only time and use can settle: registration, and a wiring check.
+    const usual = ['wiring-unproven', 'systems-not-registered', 'pair-not-announced']
+    expect(warnings).toEqual(
+      new Set(managementServers === 1 ? ['agent-not-redundant', ...usual] : usual),
+    )
+  },
+)
