@@ -98,7 +98,7 @@ export class Agent {
       site: () => this.#holder.held?.document,
       keys,
       journal,
-      memory: journal.memory.replay,
+      memory: journal.memory,
       executor: this.#executor,
       loose: this.#loose,
       circumstances: (server, feeds) => this.#circumstances(server, feeds),

@@ -19,6 +19,8 @@ const INTENT_ATTEMPTS_MAX = 10
 export interface Appender {
   /** Resolves when the records are durable, in the very turn that learns of it. */
   append(bodies: readonly Body[]): Promise<unknown>
+  /** The disk is full but for what open ladders need: no new order may be accepted. */
+  readonly spaceIsLow: boolean
 }
 
 export interface ExecutorOptions {

@@ -126,6 +126,9 @@ export class OrderDesk {
   #judge({ request, plan }: ResetOrder): Refusal | undefined {
     const site = this.#options.site()
     if (!site) return { code: 'no-configuration', result: 'FAIL', detail: 'no site document yet' }
+    if (this.#options.journal.spaceIsLow) {
+      return { code: 'journal-full', result: 'FAIL', detail: 'the disk of the journal is full' }
+    }
     const target = resolveTarget(site, {
       server: request.server,
       system: request.system?.number,

@@ -26,7 +26,7 @@ const RECENT_RECORDS = 2000
 
 export async function resumeOrders(options: ResumeOptions): Promise<void> {
   const { clock, bootId, journal, executor } = options
-  const orders = [...journal.memory.orders.values()]
+  const orders = journal.openOrders()
   await noteRecentlyStopped(options)
   for (const order of orders) takeUpLooseShots(options, order)
   const at = { ms: clock.now(), wall: clock.wall() }
@@ -105,12 +105,18 @@ async function noteRecentlyStopped(options: ResumeOptions): Promise<void> {
   const { clock, bootId, journal, stopped } = options
   const servers = new Map<string, string>()
   const now = clock.now()
-  for (const record of await journal.read(Math.max(0, journal.head.seq - RECENT_RECORDS))) {
-    if (record.kind === 'accepted') servers.set(record.order, record.plan.server)
-    if (record.kind !== 'concluded' || !record.conclusion.fenced) continue
-    const server = servers.get(record.order)
-    const at = instant(record.mono, bootId, now)
-    if (server === undefined || now - at >= STOPPED_WITHOUT_REGISTRATION_MS) continue
-    stopped(server, record.conclusion.result, at)
+  let after = Math.max(0, journal.durable.seq - RECENT_RECORDS)
+  for (;;) {
+    const batch = await journal.since(after)
+    if (!batch) return
+    after = batch.head.seq
+    for (const record of batch.records) {
+      if (record.kind === 'accepted') servers.set(record.order, record.plan.server)
+      if (record.kind !== 'concluded' || !record.conclusion.fenced) continue
+      const server = servers.get(record.order)
+      const at = instant(record.mono, bootId, now)
+      if (server === undefined || now - at >= STOPPED_WITHOUT_REGISTRATION_MS) continue
+      stopped(server, record.conclusion.result, at)
+    }
   }
 }
