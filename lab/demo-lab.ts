@@ -34,11 +34,11 @@ export async function openDemoLab(
 ): Promise<DemoLab> {
   const secrets = newDemoSecrets(ports.random)
   const secretFile = (name: string) => join(directory, `${name}.secret`)
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
-  for (const [name, value] of secrets) writePrivate(secretFile(name), `${value}\n`)
-
   const room = await openDemoRoom({ ...options, secrets }, ports)
   try {
+    // Only now: a lab that cannot start must not overwrite the secrets of one that runs.
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    for (const [name, value] of secrets) writePrivate(secretFile(name), `${value}\n`)
     const control = await openLabControl(room, controlPort)
     const site = demoSite(room, {
       secretRef: (name) => ({ file: secretFile(name) }),
