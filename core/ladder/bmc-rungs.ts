@@ -1,4 +1,5 @@
 // The rungs that go through the BMC: diagnostic interrupt, hard reset, power off.
+import { isLoose } from '../shot.ts'
 import {
   LOOK_AFTER_MS,
   OFF_READ_WITHIN_MS,
@@ -28,44 +29,56 @@ type PhaseOf<N extends Phase['name']> = Extract<Phase, { name: N }>
 
 /** First rung that the plan asks for. The hard timer starts when the soft request starts. */
 export function begin(turn: Turn): void {
-  const { plan, offOnly, spareDump } = turn.ladder
+  const { ladder, at } = turn
+  const { plan, offOnly } = ladder
   if (plan.mode === 'pdu') return enterPdu(turn)
   if (plan.mode === 'hard') return enterHard(turn)
   if (plan.softMethod === 'none' || offOnly) {
-    if (plan.mode === 'soft') return fail(turn, 'failed', 'no soft method is set for this server')
-    return enterHard(turn)
+    if (plan.mode !== 'soft') return enterHard(turn)
+    const why = offOnly
+      ? 'an earlier effect on this server is still unanswered: only power off is safe'
+      : 'no soft method is set for this server'
+    return fail(turn, 'failed', why)
   }
-  turn.ladder.phase = { name: 'soft', hardAt: turn.at.ms + plan.hardResetAfterMs }
-  if (spareDump) note(turn, bmcSource(turn), 'no interrupt sent: a stop notice was just heard')
+  const spared = ladder.spareDump || ladder.noticed
+  const softAt = spared ? ladder.startedAt : at.ms
+  ladder.phase = { name: 'soft', hardAt: softAt + plan.hardResetAfterMs }
+  if (spared) note(turn, bmcSource(turn), 'no interrupt sent: a stop notice was just heard')
   else fire(turn, 'soft', BMC, 'nmi')
 }
 
 export function softAnswered(turn: Turn, answer: string, detail: string): void {
   if (answer !== 'refused' && answer !== 'unreachable') return
   note(turn, bmcSource(turn), `diagnostic interrupt ${answer}: ${detail}`)
-  leaveSoft(turn, `the diagnostic interrupt was ${answer}: ${detail}`)
+  leaveSoft(turn, 'failed', `the diagnostic interrupt was ${answer}: ${detail}`)
 }
 
 export function softDue(turn: Turn, phase: PhaseOf<'soft'>): void {
   if (turn.at.ms < phase.hardAt) return
-  leaveSoft(turn, `no stop notice within ${turn.ladder.plan.hardResetAfterMs} ms`)
+  leaveSoft(turn, 'unknown', `no stop notice within ${turn.ladder.plan.hardResetAfterMs} ms`)
 }
 
-function leaveSoft(turn: Turn, why: string): void {
-  if (turn.ladder.plan.mode === 'soft') fail(turn, 'unknown', why)
+function leaveSoft(turn: Turn, grade: 'unknown' | 'failed', why: string): void {
+  if (turn.ladder.plan.mode === 'soft') fail(turn, grade, why)
   else enterHard(turn)
 }
 
-/** A stop notice while soft, or hard without an answer: the workload has ended. */
+/** A stop notice while nothing was sent yet, or soft, or hard without an answer: the workload has ended. */
 export function noticed(turn: Turn, address: string): void {
   const { ladder } = turn
-  note(
-    turn,
-    `system:${ladder.plan.system?.number ?? ladder.plan.server}`,
-    `stop notice from ${address}`,
-  )
+  if (ladder.conclusion) return
+  noteNotice(turn, address)
   if (ladder.plan.requireGrade === 'confirmed') return
-  if (ladder.phase.name === 'soft' || ladder.phase.name === 'hard') concludeDump(turn)
+  if (['look', 'soft', 'hard'].includes(ladder.phase.name)) concludeDump(turn)
+}
+
+/** Only the first is evidence: anyone can send more, and they must not fill the memory. */
+export function noteNotice(turn: Turn, address: string): void {
+  const { ladder } = turn
+  const { system, server } = ladder.plan
+  if (!ladder.noticed)
+    note(turn, `system:${system?.number ?? server}`, `stop notice from ${address}`)
+  ladder.noticed = true
 }
 
 export function concludeDump(turn: Turn): void {
@@ -75,7 +88,8 @@ export function concludeDump(turn: Turn): void {
 export function enterHard(turn: Turn): void {
   const { ladder, at } = turn
   const { plan } = ladder
-  if (plan.hardMethod === 'off-on' || ladder.offOnly) return enterOff(turn)
+  const confirmed = plan.hardMethod === 'off-on' || plan.requireGrade === 'confirmed'
+  if (confirmed || ladder.offOnly) return enterOff(turn)
   const shot = fire(turn, 'hard', BMC, 'reset')
   ladder.phase = { name: 'hard', shot, until: at.ms + plan.hardResetTimeoutMs }
   ladder.lookAgainAt = at.ms + LOOK_AFTER_MS
@@ -101,7 +115,8 @@ export function hardAnswered(
 /** An answer to something asked after the reset shows that the BMC lives and its reply will not come. */
 export function hardLooked(turn: Turn, phase: PhaseOf<'hard'>, look: PowerLook): void {
   const shot = findShot(turn, phase.shot)
-  if (look.value !== 'silent' && shot && look.askedAt > shot.intendedAt) {
+  const ours = look.value !== 'silent' && look.identity !== 'mismatch'
+  if (ours && shot && look.askedAt > shot.intendedAt) {
     if (phase.heardAt === undefined) turn.ladder.phase = { ...phase, heardAt: turn.at.ms }
     return
   }
@@ -174,15 +189,15 @@ export function offLooked(turn: Turn, phase: PhaseOf<'off'>, look: PowerLook): v
   }
   lookAgainSoon(turn)
   if (look.value === 'off' && phase.next === 'fail') waitForSettledSession(turn, phase, look)
-  if (look.value === 'silent' || phase.attempts >= SWITCH_ATTEMPTS_MAX) return
   const shot = findShot(turn, phase.shot)
-  const neverSent = shot?.answer === 'unreachable'
+  if (!shot || look.value === 'silent' || look.askedAt <= shot.intendedAt) return
+  if (shot.answer === 'refused' && look.value === 'on') {
+    return leaveOff(turn, phase.next, 'the BMC refused to power off and power was read on')
+  }
+  const neverSent = shot.answer === 'unreachable'
   const didNotTake =
-    shot !== undefined &&
-    (shot.answer === undefined || shot.answer === 'lost') &&
-    look.value === 'on' &&
-    look.askedAt >= shot.intendedAt + SWITCH_AGAIN_AFTER_MS
-  if (!neverSent && !didNotTake) return
+    isLoose(shot) && look.value === 'on' && look.askedAt >= shot.intendedAt + SWITCH_AGAIN_AFTER_MS
+  if (phase.attempts >= SWITCH_ATTEMPTS_MAX || (!neverSent && !didNotTake)) return
   ladder.phase = {
     ...phase,
     shot: fire(turn, 'off', BMC, 'off'),
@@ -191,19 +206,28 @@ export function offLooked(turn: Turn, phase: PhaseOf<'off'>, look: PowerLook): v
   }
 }
 
-/** "Off" of a young session proves nothing yet; where no other rung is left, it is worth the wait. */
+/**
+ * "Off" of a young session proves nothing yet; where no other rung is left, it is worth the wait. Once:
+ * a BMC that keeps restarting must not keep the ladder open.
+ */
 function waitForSettledSession(turn: Turn, phase: PhaseOf<'off'>, look: PowerLook): void {
+  if (phase.patient) return
   const settledAt = look.sessionOpenedAt + SESSION_SETTLED_MS + LOOK_AFTER_MS
-  turn.ladder.phase = { ...phase, until: Math.max(phase.until, settledAt) }
+  turn.ladder.phase = { ...phase, until: Math.max(phase.until, settledAt), patient: true }
 }
 
 export function offDue(turn: Turn, phase: PhaseOf<'off'>): void {
   if (turn.at.ms < phase.until) return lookAtPower(turn)
-  leaveOff(turn, phase.next, 'the BMC was told to power off and power was never read off')
+  const sent = findShot(turn, phase.shot)?.answer !== 'unreachable'
+  const why = sent
+    ? 'the BMC was told to power off and power was never read off'
+    : 'there was no way to the BMC to power off'
+  leaveOff(turn, phase.next, why)
 }
 
 function leaveOff(turn: Turn, next: 'pdu' | 'fail', why: string): void {
   note(turn, bmcSource(turn), why)
   if (next === 'pdu') return enterPdu(turn)
-  fail(turn, 'failed', why)
+  const loose = turn.ladder.shots.some((shot) => shot.rung !== 'soft' && isLoose(shot))
+  fail(turn, loose ? 'unknown' : 'failed', why)
 }

@@ -31,6 +31,8 @@ export const CUT_SILENCE_MS = 500
 /** After a forced off many BMCs refuse `on` for a while (spec rules.md R10). */
 export const POWER_ON_RETRY_MS = 10_000
 export const POWER_ON_ATTEMPTS_MAX = 6
+/** After its feeds came back a BMC has to boot before it can be asked (spec rules.md §3: three minutes). */
+export const BMC_BOOTS_WITHIN_MS = 180_000
 /** A BMC that has just restarted may say "off": a session younger than this proves nothing by itself. */
 export const SESSION_SETTLED_MS = 30_000
 /** Two reads of "off" at least this far apart make an unrequested off (spec domain.md §3). */
@@ -42,12 +44,20 @@ export type Phase =
   | { name: 'soft'; hardAt: number }
   | { name: 'hard'; shot: number; until: number; heardAt?: number }
   /** BMC off, read off. `next` is where a failed rung leads. */
-  | { name: 'off'; shot?: number; until: number; attempts: number; next: 'pdu' | 'fail' }
+  | {
+      name: 'off'
+      shot: number
+      until: number
+      attempts: number
+      next: 'pdu' | 'fail'
+      patient?: true
+    }
   | { name: 'pdu'; until: number; heldUntil?: number; verifying?: Verifying }
   /** The conclusion waits for its record to be durable; nothing is announced or switched on before. */
   | { name: 'recording' }
   | { name: 'waiting'; onAt: number }
-  | { name: 'on'; until: number; bmcAttempts: number; bmcRetryAt?: number }
+  /** `bmcSaid`: read after the last `on` that the BMC was given. */
+  | { name: 'on'; until: number; bmcRetryAt?: number; bmcSaid?: 'on' | 'off' }
   | { name: 'ended' }
 
 /** The last look after the hold-up time: everything off again, and nothing answers at the BMC. */
@@ -63,8 +73,9 @@ export interface FeedState {
   value: Power
   /** Raw value or reason, for the person who reads the failure. */
   said: string
-  /** Monotonic ms of the question behind `value`. */
+  /** Monotonic ms of the question behind `value`, and the wall clock of its answer. */
   askedAt?: number
+  readAt?: string
   /** The shot that last switched it. */
   shot?: number
   attempts: number
@@ -82,8 +93,10 @@ export interface Ladder {
   evidence: Evidence[]
   /** The BMC session in which power was last read on: an off read in the same one is a real change. */
   onSession?: number
-  /** No NMI: a notice was just heard and an NMI would kill the dump under way. */
+  /** No NMI: a notice was heard just before the request and an NMI would kill the dump under way. */
   spareDump: boolean
+  /** A stop notice was heard since the request. */
+  noticed: boolean
   /** An earlier effect on this server is still loose: only off is safe (spec architecture.md, "Never"). */
   offOnly: boolean
   /** Since when the watch has read off, and in which session. */

@@ -1,6 +1,6 @@
 // The rung that cuts every feed at its PDU and proves it: all read off, held up, all read off again,
 // and the BMC silent.
-import { enterOff } from './bmc-rungs.ts'
+import { begin, enterOff } from './bmc-rungs.ts'
 import {
   type FeedState,
   LOOK_AGAIN_MS,
@@ -57,6 +57,7 @@ export function readFeeds(turn: Turn, look: OutletLook): void {
     feed.value = reading?.value ?? 'unknown'
     feed.said = reading ? `read ${reading.value} (${reading.raw})` : look.detail
     feed.askedAt = look.askedAt
+    feed.readAt = look.readAt
   }
 }
 
@@ -64,7 +65,7 @@ export function readFeeds(turn: Turn, look: OutletLook): void {
 export function switchAgain(turn: Turn, to: 'off' | 'on'): void {
   for (const feed of turn.ladder.feeds) {
     const shot = findShot(turn, feed.shot)
-    const unanswered = shot === undefined || shot.answer === undefined || shot.answer !== 'accepted'
+    const unanswered = shot?.answer !== 'accepted'
     const lookedLater =
       feed.askedAt !== undefined &&
       feed.askedAt >= (shot?.intendedAt ?? Number.NEGATIVE_INFINITY) + SWITCH_AGAIN_AFTER_MS
@@ -80,38 +81,41 @@ export function pduLooked(turn: Turn, phase: PduPhase, look: OutletLook): void {
   readFeeds(turn, look)
   if (ladder.lookingAtOutlets > 0) return
   const allOff = ladder.feeds.every(({ value }) => value === 'off')
-  if (phase.verifying) return verifiedOutlets(turn, phase, phase.verifying, allOff)
   if (!allOff) {
+    if (!cutByUs(turn)) return begin(turn)
     ladder.phase = { name: 'pdu', until: phase.until }
     switchAgain(turn, 'off')
     return lookAgainSoon(turn)
   }
-  if (phase.heldUntil === undefined) holdUp(turn)
+  if (phase.verifying) return settle(turn, phase, { ...phase.verifying, outletsOff: true })
+  if (phase.heldUntil === undefined) holdUp(turn, phase.until)
 }
 
-/** Every outlet was read off: supplies may still run on from their capacitors, so it is looked at again. */
-export function holdUp(turn: Turn): void {
+/** Every outlet was off before anything was sent. */
+export function foundOff(turn: Turn): void {
+  holdUp(turn, turn.at.ms + OUTLETS_READ_WITHIN_MS)
+}
+
+/**
+ * Every outlet was read off: supplies may still run on from their capacitors, so it is looked at again.
+ * `until` stays that of the cut, or an outlet that will not settle could keep the ladder open for ever.
+ */
+function holdUp(turn: Turn, until: number): void {
   const { ladder, at } = turn
   delete ladder.lookAgainAt
-  ladder.phase = {
-    name: 'pdu',
-    until: at.ms + OUTLETS_READ_WITHIN_MS,
-    heldUntil: at.ms + ladder.plan.holdUpMs,
-  }
+  ladder.phase = { name: 'pdu', until, heldUntil: at.ms + ladder.plan.holdUpMs }
 }
 
-function verifiedOutlets(turn: Turn, phase: PduPhase, verifying: Verifying, allOff: boolean): void {
-  if (!allOff) {
-    turn.ladder.phase = { name: 'pdu', until: phase.until }
-    return lookAgainSoon(turn)
-  }
-  settle(turn, phase, { ...verifying, outletsOff: true })
+/** False while nothing was sent yet: what was only found off may turn out not to be. */
+function cutByUs({ ladder }: Turn): boolean {
+  return ladder.feeds.some(({ cut }) => cut)
 }
 
 export function pduProbed(turn: Turn, phase: PduPhase, answered: boolean): void {
   if (!phase.verifying) return
   if (!answered) return settle(turn, phase, { ...phase.verifying, bmcSilent: true })
   note(turn, bmcSource(turn), 'answers although every feed is read off: it has another supply')
+  if (!cutByUs(turn)) return begin(turn)
   if (turn.ladder.offTried) {
     return fail(turn, 'unknown', 'every feed is off but the BMC still answers: another supply')
   }
@@ -122,7 +126,7 @@ function settle(turn: Turn, phase: PduPhase, verifying: Verifying): void {
   const { ladder } = turn
   ladder.phase = { ...phase, verifying }
   if (!verifying.outletsOff || !verifying.bmcSilent) return
-  for (const feed of ladder.feeds) note(turn, `pdu:${feedName(feed)}`, feed.said)
+  noteFeeds(turn)
   note(turn, bmcSource(turn), 'silent after the cut')
   note(
     turn,
@@ -157,7 +161,14 @@ export function pduDue(turn: Turn, phase: PduPhase): void {
 /** Names every outlet that is not proven off; those that are off stay off until a restore. */
 function failCut(turn: Turn): void {
   const stuck = turn.ladder.feeds.filter(({ value }) => value !== 'off')
-  for (const feed of turn.ladder.feeds) note(turn, `pdu:${feedName(feed)}`, feed.said)
+  noteFeeds(turn)
   const named = stuck.map((feed) => `${feedName(feed)} ${feed.said}`).join('; ')
-  fail(turn, 'failed', `not every feed was read off: ${named}`)
+  const grade = stuck.some(({ value }) => value === 'on') ? 'failed' : 'unknown'
+  fail(turn, grade, `not every feed was read off: ${named}`)
+}
+
+function noteFeeds(turn: Turn): void {
+  for (const feed of turn.ladder.feeds) {
+    note(turn, `pdu:${feedName(feed)}`, feed.said, feed.readAt)
+  }
 }

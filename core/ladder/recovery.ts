@@ -1,8 +1,11 @@
 // After the conclusion: hold off, wait, bring back what this ladder cut. A failed "on" is its own visible
 // outcome and un-fences nothing (spec rules.md R6).
+import { isLoose } from '../shot.ts'
 import {
   type Action,
+  BMC_BOOTS_WITHIN_MS,
   type Ladder,
+  LOOK_AFTER_MS,
   type Moment,
   OUTLETS_READ_WITHIN_MS,
   type OutletLook,
@@ -10,6 +13,7 @@ import {
   POWER_ON_ATTEMPTS_MAX,
   POWER_ON_RETRY_MS,
   type PowerLook,
+  SWITCH_AGAIN_AFTER_MS,
   type Turn,
 } from './ladder.ts'
 import { readFeeds, switchAgain, switchFeed } from './outlet-rung.ts'
@@ -23,6 +27,7 @@ import {
   lookAtOutlets,
   lookAtPower,
   recover,
+  turnOf,
 } from './turn.ts'
 
 type OnPhase = Extract<Phase, { name: 'on' }>
@@ -33,8 +38,9 @@ export function recorded(turn: Turn): void {
   if (ladder.conclusion === undefined) return
   const cut = ladder.feeds.filter((feed) => feed.cut)
   if (ladder.conclusion.result !== 'POFF') {
-    if (cut.length > 0) {
-      recover(turn, 'held', `switched off and held: ${cut.map(feedName).join(', ')}`)
+    const held = cut.filter(({ value }) => value !== 'on')
+    if (held.length > 0) {
+      recover(turn, 'held', `switched off and held: ${held.map(feedName).join(', ')}`)
     }
     return end(turn)
   }
@@ -51,38 +57,33 @@ export function recorded(turn: Turn): void {
   end(turn)
 }
 
+/** The BMC switched off, or may have: what it refused or never got is not ours to bring back. */
 function poweredOffByBmc({ ladder }: Turn): boolean {
-  return ladder.shots.some(({ rung, answer }) => rung === 'off' && answer !== 'unreachable')
+  return ladder.shots.some(
+    (shot) => shot.rung === 'off' && (shot.answer === 'accepted' || isLoose(shot)),
+  )
 }
 
-/** All feeds together, and the BMC's own switch where it was used. */
+/**
+ * All feeds together, and the BMC's own switch where it was used. A BMC that lost its feeds has to boot
+ * first: it is read, and switches on only what did not come back by itself (spec rules.md R11).
+ */
 export function enterOn(turn: Turn): void {
   const { ladder, at } = turn
   const byBmc = poweredOffByBmc(turn)
-  const bmcTimeMs = byBmc ? POWER_ON_RETRY_MS * POWER_ON_ATTEMPTS_MAX : 0
+  const cut = ladder.feeds.filter((feed) => feed.cut)
+  const bmcTimeMs = cut.length > 0 ? BMC_BOOTS_WITHIN_MS : POWER_ON_RETRY_MS * POWER_ON_ATTEMPTS_MAX
   ladder.phase = {
     name: 'on',
-    until: at.ms + Math.max(OUTLETS_READ_WITHIN_MS, bmcTimeMs),
-    bmcAttempts: 0,
+    until: at.ms + (byBmc ? bmcTimeMs : OUTLETS_READ_WITHIN_MS),
+    ...(byBmc ? { bmcRetryAt: at.ms + (cut.length > 0 ? LOOK_AFTER_MS : POWER_ON_RETRY_MS) } : {}),
   }
-  for (const feed of ladder.feeds.filter(({ cut }) => cut)) {
+  for (const feed of cut) {
     feed.attempts = 0
     switchFeed(turn, feed, 'on')
   }
-  if (ladder.feeds.some(({ cut }) => cut)) lookAtOutlets(turn)
-  if (byBmc) powerOn(turn)
-}
-
-function powerOn(turn: Turn): void {
-  const { phase } = turn.ladder
-  if (phase.name !== 'on') return
-  const attempts = phase.bmcAttempts + 1
-  turn.ladder.phase = {
-    name: 'on',
-    until: phase.until,
-    bmcAttempts: attempts,
-    ...(attempts < POWER_ON_ATTEMPTS_MAX ? { bmcRetryAt: turn.at.ms + POWER_ON_RETRY_MS } : {}),
-  }
+  if (cut.length > 0) return lookAtOutlets(turn)
+  if (!byBmc) return
   fire(turn, 'on', BMC, 'on')
   lookAgainSoon(turn)
 }
@@ -94,18 +95,29 @@ export function onLookedAtOutlets(turn: Turn, look: OutletLook): void {
   finishWhenOn(turn)
 }
 
-export function onLookedAtPower(turn: Turn, look: PowerLook): void {
-  if (look.value === 'on' && look.askedAt > lastIntentAt(turn, BMC)) {
-    turn.ladder.onSession = look.session
-    const shot = turn.ladder.shots.findLast(({ device }) => device.kind === 'bmc')
-    if (shot && shot.action === 'on') shot.detail = 'power read on'
+export function onLookedAtPower(turn: Turn, phase: OnPhase, look: PowerLook): void {
+  const sinceMs = look.askedAt - lastIntentAt(turn, BMC)
+  const trusted = look.identity !== 'mismatch' && sinceMs > 0
+  if (trusted && look.value === 'on') turn.ladder.phase = { ...phase, bmcSaid: 'on' }
+  if (trusted && look.value === 'off' && sinceMs >= SWITCH_AGAIN_AFTER_MS) {
+    turn.ladder.phase = { ...phase, bmcSaid: 'off' }
   }
   finishWhenOn(turn)
 }
 
 function bmcIsOn({ ladder }: Turn): boolean {
-  const shot = ladder.shots.findLast(({ device }) => device.kind === 'bmc')
-  return shot?.action === 'on' && shot.detail === 'power read on'
+  return ladder.phase.name === 'on' && ladder.phase.bmcSaid === 'on'
+}
+
+/**
+ * `on` is given again only where the last one is known not to have taken: the BMC refused it, never got it,
+ * or was read off well after it. Silence is no reason to send an effect twice.
+ */
+function mayPowerOn({ ladder }: Turn, { bmcSaid }: OnPhase): boolean {
+  const given = ladder.shots.filter(({ rung, device }) => rung === 'on' && device.kind === 'bmc')
+  const last = given.at(-1)?.answer
+  const wanted = last === 'refused' || last === 'unreachable' || bmcSaid === 'off'
+  return wanted && given.length < POWER_ON_ATTEMPTS_MAX
 }
 
 function finishWhenOn(turn: Turn): void {
@@ -123,8 +135,10 @@ export function onDue(turn: Turn, phase: OnPhase): void {
   const { ladder, at } = turn
   if (at.ms >= phase.until) return giveUp(turn)
   if (phase.bmcRetryAt !== undefined && at.ms >= phase.bmcRetryAt) {
-    if (poweredOffByBmc(turn) && !bmcIsOn(turn)) powerOn(turn)
-    else ladder.phase = { name: 'on', until: phase.until, bmcAttempts: phase.bmcAttempts }
+    const { bmcSaid: _, ...next } = phase
+    const again = phase.bmcSaid !== 'on' && mayPowerOn(turn, phase)
+    ladder.phase = { ...(again ? next : phase), bmcRetryAt: at.ms + POWER_ON_RETRY_MS }
+    if (again) fire(turn, 'on', BMC, 'on')
   }
   if (ladder.feeds.some(({ cut }) => cut)) lookAtOutlets(turn)
   if (poweredOffByBmc(turn) && !bmcIsOn(turn)) lookAtPower(turn)
@@ -144,11 +158,8 @@ function giveUp(turn: Turn): void {
 
 /** A restore by hand is the last part of a ladder alone: every feed on, each read on. */
 export function openRestore(ladder: Ladder, at: Moment): [Ladder, Action[]] {
-  const turn: Turn = {
-    ladder: { ...ladder, feeds: ladder.feeds.map((feed) => ({ ...feed, cut: true })) },
-    at,
-    actions: [],
-  }
+  const turn = turnOf(ladder, at)
+  for (const feed of turn.ladder.feeds) feed.cut = true
   enterOn(turn)
   return [turn.ladder, turn.actions]
 }

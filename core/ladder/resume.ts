@@ -2,23 +2,22 @@
 // barrier, and never gives a soft or hard reset a second time (spec redundancy.md, "takeover").
 import type { Conclusion, Recovery } from '../outcome.ts'
 import type { Plan } from '../plan.ts'
-import type { Shot, ShotAnswer } from '../shot.ts'
-import { begin, enterHard, enterOff } from './bmc-rungs.ts'
+import type { Shot, ShotAnswer, ShotState } from '../shot.ts'
+import { begin, concludeDump, hardAnswered, noteNotice, softAnswered } from './bmc-rungs.ts'
 import {
   type Action,
+  BMC_BOOTS_WITHIN_MS,
   type Ladder,
   LOOK_AFTER_MS,
   type Moment,
   OFF_READ_WITHIN_MS,
   OUTLETS_READ_WITHIN_MS,
-  POWER_ON_ATTEMPTS_MAX,
-  POWER_ON_RETRY_MS,
   type Turn,
 } from './ladder.ts'
-import { enterPdu, switchFeed } from './outlet-rung.ts'
+import { switchFeed } from './outlet-rung.ts'
 import { recorded } from './recovery.ts'
 import { blankLadder } from './step.ts'
-import { bmcSource, conclude, fail, lookAtOutlets, lookAtPower, note } from './turn.ts'
+import { end, lookAtOutlets, lookAtPower, note, takeAnswer } from './turn.ts'
 
 /** Monotonic ms within one boot of the management server. */
 export interface Mono {
@@ -28,13 +27,23 @@ export interface Mono {
 
 /** The journalled facts of one order that a ladder is rebuilt from, oldest first. */
 export type HistoryEntry =
-  | { kind: 'accepted'; order: string; plan: Plan; mono: Mono }
+  | {
+      kind: 'accepted'
+      order: string
+      plan: Plan
+      mono: Mono
+      /** What was known at acceptance: a stop notice just heard, an earlier effect still loose. */
+      recentNotice?: boolean | undefined
+      loose?: boolean | undefined
+    }
   | { kind: 'intent'; shot: Shot; mono: Mono }
   | { kind: 'answer'; shot: number; answer: ShotAnswer; detail: string; mono: Mono }
   | { kind: 'noticed'; address: string; mono: Mono }
   | { kind: 'concluded'; conclusion: Conclusion; mono: Mono }
   | { kind: 'recovery'; recovery: Recovery; mono: Mono }
   | { kind: 'ended' }
+
+type Instant = (mono: Mono) => number | undefined
 
 /**
  * Returns the ladder as it goes on from `at`, or undefined when the history holds no open one. Instants of
@@ -47,41 +56,39 @@ export function resume(
 ): [Ladder, Action[]] | undefined {
   const accepted = history.find((entry) => entry.kind === 'accepted')
   if (!accepted || history.some(({ kind }) => kind === 'ended')) return undefined
-  const instant = (mono: Mono): number | undefined =>
+  const instant: Instant = (mono) =>
     mono.bootId === bootId && mono.ms <= at.ms ? mono.ms : undefined
   const ladder = blankLadder(accepted.order, accepted.plan, instant(accepted.mono) ?? at.ms)
+  ladder.spareDump = accepted.recentNotice ?? false
+  ladder.offOnly = accepted.loose ?? false
   const turn: Turn = { ladder, at, actions: [] }
-  const facts = replay(turn, history, instant)
-  note(turn, bmcSource(turn), 'taken up again from the journal')
-  goOn(turn, facts)
+  const recoveryAt = replay(turn, history, instant)
+  note(turn, `server:${ladder.plan.server}`, 'taken up again from the journal')
+  if (ladder.conclusion) goOnConcluded(turn, recoveryAt)
+  else goOn(turn)
   return [turn.ladder, turn.actions]
 }
 
-interface Facts {
-  recoveryAt: number | undefined
-  noticed: boolean
-}
-
+/** Takes the journal in; returns when the last recovery was recorded. */
 function replay(
   turn: Turn,
   history: readonly HistoryEntry[],
-  instant: (mono: Mono) => number | undefined,
-): Facts {
+  instant: Instant,
+): number | undefined {
   const { ladder, at } = turn
-  const facts: Facts = { recoveryAt: undefined, noticed: false }
+  let recoveryAt: number | undefined
   for (const entry of history) {
     switch (entry.kind) {
       case 'intent':
-        ladder.shots.push({ ...entry.shot, intendedAt: instant(entry.mono) ?? at.ms })
-        replaySwitch(ladder, entry.shot)
+        replayIntent(ladder, entry.shot, instant(entry.mono) ?? at.ms)
         break
       case 'answer': {
         const shot = ladder.shots.find(({ id }) => id === entry.shot)
-        if (shot) Object.assign(shot, { answer: entry.answer, detail: entry.detail })
+        if (shot) takeAnswer(shot, entry.answer, entry.detail)
         break
       }
       case 'noticed':
-        facts.noticed = true
+        noteNotice(turn, entry.address)
         break
       case 'concluded':
         ladder.conclusion = entry.conclusion
@@ -89,43 +96,58 @@ function replay(
         break
       case 'recovery':
         ladder.recovery = entry.recovery
-        facts.recoveryAt = instant(entry.mono)
+        recoveryAt = instant(entry.mono)
         break
     }
   }
-  return facts
+  // Intents of one turn are written as their ways become ready, not always in the order of the ladder.
+  ladder.shots.sort((a, b) => a.id - b.id)
+  return recoveryAt
 }
 
-function replaySwitch(ladder: Ladder, { id, rung, device }: Shot): void {
+function replayIntent(ladder: Ladder, shot: Shot, intendedAt: number): void {
+  const known = ladder.shots.find(({ id }) => id === shot.id)
+  // An intent that grew stale before it could be acted on was written again.
+  if (known) known.intendedAt = intendedAt
+  else ladder.shots.push({ ...shot, intendedAt })
+  const { id, rung, device } = shot
   if (rung === 'off') ladder.offTried = true
   if (device.kind !== 'outlet') return
   const feed = ladder.feeds.find(
     ({ pdu, outlet }) => pdu === device.pdu && outlet === device.outlet,
   )
   if (!feed) return
-  feed.shot = id
+  feed.shot = Math.max(id, feed.shot ?? 0)
   if (rung === 'pdu') feed.cut = true
 }
 
-function goOn(turn: Turn, { recoveryAt, noticed }: Facts): void {
+function goOnConcluded(turn: Turn, recoveryAt: number | undefined): void {
   const { ladder, at } = turn
-  const last = ladder.shots.at(-1)
-  if (ladder.conclusion) {
-    if (last?.rung === 'on') return resumeOn(turn)
-    if (ladder.recovery !== 'waiting') {
-      ladder.phase = { name: 'recording' }
-      return recorded(turn)
-    }
+  if (ladder.shots.at(-1)?.rung === 'on') return resumeOn(turn)
+  if (ladder.recovery === 'waiting') {
     const onAt = (recoveryAt ?? at.ms) + ladder.plan.pduRecoveryWaitMs
     ladder.phase = { name: 'waiting', onAt }
     return
   }
+  if (ladder.recovery !== 'none') return end(turn)
+  recorded(turn)
+}
+
+function goOn(turn: Turn): void {
+  const { ladder } = turn
+  const last = ladder.shots.at(-1)
+  const answered = last?.answer === 'accepted' || last?.answer === 'refused'
+  const beforeCut =
+    last === undefined || last.rung === 'soft' || (last.rung === 'hard' && !answered)
+  if (beforeCut && ladder.noticed && ladder.plan.requireGrade !== 'confirmed') {
+    return concludeDump(turn)
+  }
   if (!last) return begin(turn)
   switch (last.rung) {
     case 'soft':
-      return resumeSoft(turn, last.intendedAt, last.answer, noticed)
+      return resumeSoft(turn, last)
     case 'hard':
-      return resumeHard(turn, last.id)
+      return resumeHard(turn, last)
     case 'off':
       return resumeOff(turn, last.id)
     default:
@@ -133,45 +155,24 @@ function goOn(turn: Turn, { recoveryAt, noticed }: Facts): void {
   }
 }
 
-function resumeSoft(
-  turn: Turn,
-  softAt: number,
-  answer: ShotAnswer | undefined,
-  noticed: boolean,
-): void {
+function resumeSoft(turn: Turn, shot: ShotState): void {
   const { ladder } = turn
-  if (noticed && ladder.plan.requireGrade !== 'confirmed') {
-    return conclude(turn, { result: 'DUMP', fenced: true, grade: 'acknowledged' })
-  }
-  if (answer === 'refused' || answer === 'unreachable') {
-    if (ladder.plan.mode === 'soft') return fail(turn, 'unknown', 'the interrupt was not taken')
-    return enterHard(turn)
-  }
-  ladder.phase = { name: 'soft', hardAt: softAt + ladder.plan.hardResetAfterMs }
+  ladder.phase = { name: 'soft', hardAt: shot.intendedAt + ladder.plan.hardResetAfterMs }
+  if (shot.answer !== undefined) softAnswered(turn, shot.answer, shot.detail ?? '')
 }
 
 /** A hard reset cannot be seen: without its recorded answer the rung is unknown, never given again. */
-function resumeHard(turn: Turn, id: number): void {
+function resumeHard(turn: Turn, shot: ShotState): void {
   const { ladder, at } = turn
-  const shot = ladder.shots.find((candidate) => candidate.id === id)
-  if (!shot) throw new Error(`shot ${id} vanished from its own ladder`)
-  switch (shot.answer) {
-    case 'accepted':
-      note(turn, bmcSource(turn), 'hard reset accepted')
-      return conclude(turn, { result: 'REBOOT', fenced: true, grade: 'acknowledged' })
-    case 'refused':
-    case 'unreachable':
-      return ladder.plan.feeds.length > 0 ? enterPdu(turn) : enterOff(turn)
-    default: {
-      // Links are being opened again: the BMC gets at least one look's time before it counts as silent.
-      const until = Math.max(
-        shot.intendedAt + ladder.plan.hardResetTimeoutMs,
-        at.ms + 3 * LOOK_AFTER_MS,
-      )
-      ladder.phase = { name: 'hard', shot: id, until }
-      return lookAtPower(turn)
-    }
-  }
+  // Links are being opened again: the BMC gets at least one look's time before it counts as silent.
+  const until = Math.max(
+    shot.intendedAt + ladder.plan.hardResetTimeoutMs,
+    at.ms + 3 * LOOK_AFTER_MS,
+  )
+  const phase = { name: 'hard', shot: shot.id, until } as const
+  ladder.phase = phase
+  if (shot.answer === undefined) return lookAtPower(turn)
+  hardAnswered(turn, phase, shot.answer, shot.detail ?? '')
 }
 
 function resumeOff(turn: Turn, id: number): void {
@@ -184,15 +185,14 @@ function resumeOff(turn: Turn, id: number): void {
 /** Power on is settled by looking too; an outlet that never got its command gets it now. */
 function resumeOn(turn: Turn): void {
   const { ladder, at } = turn
-  const switched = new Set(ladder.shots.filter(({ rung }) => rung === 'on').map(({ id }) => id))
+  const given = ladder.shots.filter(({ rung }) => rung === 'on')
   ladder.phase = {
     name: 'on',
-    until: at.ms + POWER_ON_RETRY_MS * POWER_ON_ATTEMPTS_MAX,
-    bmcAttempts: 1,
+    until: at.ms + BMC_BOOTS_WITHIN_MS,
     bmcRetryAt: at.ms + LOOK_AFTER_MS,
   }
   for (const feed of ladder.feeds) {
-    if (feed.cut && !switched.has(feed.shot ?? 0)) switchFeed(turn, feed, 'on')
+    if (feed.cut && !given.some(({ id }) => id === feed.shot)) switchFeed(turn, feed, 'on')
   }
   if (ladder.feeds.some(({ cut }) => cut)) lookAtOutlets(turn)
   else lookAtPower(turn)

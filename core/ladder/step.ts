@@ -28,9 +28,17 @@ import {
   type Turn,
   wakeAt,
 } from './ladder.ts'
-import { holdUp, pduDue, pduLooked, pduProbed, readFeeds } from './outlet-rung.ts'
+import { foundOff, pduDue, pduLooked, pduProbed, readFeeds } from './outlet-rung.ts'
 import { enterOn, onDue, onLookedAtOutlets, onLookedAtPower, recorded } from './recovery.ts'
-import { bmcSource, conclude, lookAtOutlets, lookAtPower, note } from './turn.ts'
+import {
+  bmcSource,
+  conclude,
+  lookAtOutlets,
+  lookAtPower,
+  note,
+  takeAnswer,
+  turnOf,
+} from './turn.ts'
 
 /** An accepted reset that has not started yet. */
 export function blankLadder(order: string, plan: Plan, startedAt: number): Ladder {
@@ -50,6 +58,7 @@ export function blankLadder(order: string, plan: Plan, startedAt: number): Ladde
     })),
     evidence: [],
     spareDump: false,
+    noticed: false,
     offOnly: false,
     offTried: false,
     recovery: 'none',
@@ -67,7 +76,7 @@ export function open(
   at: Moment,
 ): [Ladder, Action[]] {
   const ladder = blankLadder(order, plan, at.ms)
-  ladder.spareDump = circumstances.recentNotice
+  ladder.spareDump = circumstances.recentNotice || circumstances.freshNotice !== undefined
   ladder.offOnly = circumstances.loose
   if (circumstances.watchedOff) ladder.watchedOff = circumstances.watchedOff
   if (circumstances.onSession !== undefined) ladder.onSession = circumstances.onSession
@@ -93,13 +102,7 @@ function start(turn: Turn, { freshNotice, watchedOff, outletsLastOff }: Circumst
 
 /** Moves the ladder by one input. The state given is left as it was. */
 export function step(before: Ladder, input: Input, at: Moment): [Ladder, Action[]] {
-  const ladder: Ladder = {
-    ...before,
-    shots: before.shots.map((shot) => ({ ...shot })),
-    feeds: before.feeds.map((feed) => ({ ...feed })),
-    evidence: [...before.evidence],
-  }
-  const turn: Turn = { ladder, at, actions: [] }
+  const turn = turnOf(before, at)
   take(turn, input)
   return [turn.ladder, turn.actions]
 }
@@ -112,7 +115,7 @@ function take(turn: Turn, input: Input): void {
       turn.ladder.lookingAtPower = false
       return lookedAtPower(turn, input.look)
     case 'outlets':
-      turn.ladder.lookingAtOutlets -= 1
+      turn.ladder.lookingAtOutlets = Math.max(0, turn.ladder.lookingAtOutlets - 1)
       return lookedAtOutlets(turn, input.look)
     case 'probed':
       turn.ladder.probing = false
@@ -130,10 +133,7 @@ function take(turn: Turn, input: Input): void {
 
 function answered(turn: Turn, input: Extract<Input, { type: 'answered' }>): void {
   const shot = turn.ladder.shots.find(({ id }) => id === input.shot)
-  // The first word counts, but a device's own word, however late, replaces our giving up on it.
-  if (!shot || (shot.answer !== undefined && shot.answer !== 'lost')) return
-  shot.answer = input.answer
-  shot.detail = input.detail
+  if (!shot || !takeAnswer(shot, input.answer, input.detail)) return
   const { phase } = turn.ladder
   if (phase.name === 'soft' && shot.rung === 'soft') softAnswered(turn, input.answer, input.detail)
   if (phase.name === 'hard' && shot.id === phase.shot) {
@@ -146,7 +146,7 @@ function answered(turn: Turn, input: Extract<Input, { type: 'answered' }>): void
 
 function lookedAtPower(turn: Turn, look: PowerLook): void {
   const { ladder } = turn
-  if (look.value === 'on') ladder.onSession = look.session
+  if (look.value === 'on' && look.identity !== 'mismatch') ladder.onSession = look.session
   const { phase } = ladder
   switch (phase.name) {
     case 'look':
@@ -156,7 +156,7 @@ function lookedAtPower(turn: Turn, look: PowerLook): void {
     case 'off':
       return offLooked(turn, phase, look)
     case 'on':
-      return onLookedAtPower(turn, look)
+      return onLookedAtPower(turn, phase, look)
   }
 }
 
@@ -168,7 +168,7 @@ function lookedAtOutlets(turn: Turn, look: OutletLook): void {
   if (phase.name !== 'look') return
   readFeeds(turn, look)
   if (ladder.lookingAtOutlets > 0) return
-  if (ladder.feeds.every(({ value }) => value === 'off')) holdUp(turn)
+  if (ladder.feeds.every(({ value }) => value === 'off')) foundOff(turn)
   else begin(turn)
 }
 

@@ -1,11 +1,20 @@
 // The few moves that every rung shares.
 import type { Conclusion, Recovery } from '../outcome.ts'
-import { type Device, type Rung, type Shot, type ShotState, sameDevice } from '../shot.ts'
+import {
+  type Device,
+  type Rung,
+  type Shot,
+  type ShotAnswer,
+  type ShotState,
+  sameDevice,
+} from '../shot.ts'
 import {
   CUT_SILENCE_MS,
   type FeedState,
+  type Ladder,
   LOOK_AGAIN_MS,
   LOOK_TIMEOUT_MS,
+  type Moment,
   type PowerLook,
   SESSION_SETTLED_MS,
   type Turn,
@@ -13,9 +22,22 @@ import {
 
 export const BMC: Device = { kind: 'bmc' }
 
+/** A turn that works on its own copy. What is not copied here is replaced, never changed. */
+export function turnOf(ladder: Ladder, at: Moment): Turn {
+  const copy: Ladder = {
+    ...ladder,
+    shots: ladder.shots.map((shot) => ({ ...shot })),
+    feeds: ladder.feeds.map((feed) => ({ ...feed })),
+    evidence: [...ladder.evidence],
+  }
+  return { ladder: copy, at, actions: [] }
+}
+
 export function fire(turn: Turn, rung: Rung, device: Device, action: Shot['action']): number {
   const { ladder, at } = turn
-  const shot: Shot = { id: ladder.shots.length + 1, rung, device, action }
+  // Not the count: an intent that died with an earlier agent leaves a gap in the journal.
+  const id = 1 + Math.max(0, ...ladder.shots.map((shot) => shot.id))
+  const shot: Shot = { id, rung, device, action }
   ladder.shots.push({ ...shot, intendedAt: at.ms })
   turn.actions.push({ type: 'fire', shot })
   return shot.id
@@ -23,6 +45,18 @@ export function fire(turn: Turn, rung: Rung, device: Device, action: Shot['actio
 
 export function findShot(turn: Turn, id: number | undefined): ShotState | undefined {
   return turn.ladder.shots.find((shot) => shot.id === id)
+}
+
+/**
+ * Writes down what became of a shot; false when it was known. The first word counts, but a device's own
+ * word, however late, replaces our giving up on it.
+ */
+export function takeAnswer(shot: ShotState, answer: ShotAnswer, detail: string): boolean {
+  const own = answer === 'accepted' || answer === 'refused'
+  if (shot.answer !== undefined && !(shot.answer === 'lost' && own)) return false
+  shot.answer = answer
+  shot.detail = detail
+  return true
 }
 
 /** The newest effect sent, or being sent, to a device: only a question asked after it is a look at it. */
