@@ -4,6 +4,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { isIPv6 } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -14,17 +15,16 @@ const PROGRAM = '/usr/bin/ipmi_sim'
 const SOURCES = join(import.meta.dirname, 'ipmi-sim')
 const GUID = 'a123456789abcdefa123456789abcdef'
 
+/** The simulator does not hold users to a privilege limit, so there is only this one. */
 export const ADMIN = { username: 'admin', password: 'palisade1' }
-/** May fence, may not administer. */
-export const OPERATOR = { username: 'fencer', password: 'palisade2' }
-/** May only look. */
-export const USER = { username: 'viewer', password: 'palisade3' }
 
 export interface IpmiSimOptions {
   kind: 'stock' | 'modules'
   /** 32 hex digits in the order of the wire. */
   guid?: string
-  /** At most 20 printable characters. */
+  /** 127.0.0.1 unless told otherwise. */
+  address?: string
+  /** At most 16 printable characters: the simulator's configuration cuts what is longer. */
   kg?: string
 }
 
@@ -49,27 +49,34 @@ export interface Faults {
 
 export const ipmiSimInstalled = existsSync(PROGRAM)
 
-/** Starts a simulator on a free port of 127.0.0.1; resolves once it answers. */
+/** Starts a simulator on a free port of its address; resolves once it answers. */
 export async function startIpmiSim(options: IpmiSimOptions): Promise<IpmiSim> {
+  const { kind, address = '127.0.0.1' } = options
   const directory = mkdtempSync(join(tmpdir(), 'palisade-ipmi-sim-'))
-  const modules = options.kind === 'modules' ? await compiledModules() : undefined
-  const port = await freePort()
-  writeFileSync(join(directory, 'lan.conf'), configuration(options, directory, port, modules))
+  const modules = kind === 'modules' ? await compiledModules() : undefined
+  const port = await freePort(address)
+  const lan = { address, port, directory, modules }
+  writeFileSync(join(directory, 'lan.conf'), configuration(options, lan))
   writeFileSync(join(directory, 'power'), '1\n')
-  const simulator = new IpmiSim(directory, port, options.kind)
+  const simulator = new IpmiSim(directory, { address, port }, kind)
   await simulator.start()
   return simulator
 }
 
 export class IpmiSim {
-  readonly address = '127.0.0.1'
+  readonly address: string
   readonly directory: string
   readonly port: number
   readonly #kind: IpmiSimOptions['kind']
   #process: ChildProcess | undefined
 
-  constructor(directory: string, port: number, kind: IpmiSimOptions['kind']) {
+  constructor(
+    directory: string,
+    { address, port }: { address: string; port: number },
+    kind: IpmiSimOptions['kind'],
+  ) {
     this.directory = directory
+    this.address = address
     this.port = port
     this.#kind = kind
   }
@@ -83,7 +90,7 @@ export class IpmiSim {
     const files = ['-c', join(this.directory, 'lan.conf'), '-f', join(SOURCES, 'bmc.emu')]
     this.#process = spawn(PROGRAM, ['-n', ...files, '-s', state], { stdio: 'ignore' })
     for (let tries = 0; tries < 100; tries++) {
-      if (await answers(this.port)) return
+      if (await answers(this.address, this.port)) return
     }
     throw new Error(`ipmi_sim does not answer on port ${this.port}`)
   }
@@ -148,36 +155,31 @@ export class IpmiSim {
 
 function configuration(
   { kind, guid = GUID, kg }: IpmiSimOptions,
-  directory: string,
-  port: number,
-  modules: string | undefined,
+  lan: { address: string; port: number; directory: string; modules: string | undefined },
 ): string {
   const authentications = ['callback', 'user', 'operator', 'admin']
     .map((level) => `    allowed_auths_${level} none md2 md5 straight`)
     .join('\n')
-  const users = [
-    { ...ADMIN, level: 'admin' },
-    { ...OPERATOR, level: 'operator' },
-    { ...USER, level: 'user' },
-  ].map(
-    ({ username, password, level }, index) =>
-      `  user ${index + 2} true "${username}" "${password}" ${level} 10 none md2 md5 straight`,
-  )
+  const { username, password } = ADMIN
+  const user = `  user 2 true "${username}" "${password}" admin 10 none md2 md5 straight`
   const chassis =
     kind === 'stock'
-      ? [`  chassis_control "${join(SOURCES, 'chassis.sh')} ${directory}"`]
-      : [`loadlib "${modules}/palmod.so" "${directory}"`, `loadlib "${modules}/sha256.so" ""`]
+      ? [`  chassis_control "${join(SOURCES, 'chassis.sh')} ${lan.directory}"`]
+      : [
+          `loadlib "${lan.modules}/palmod.so" "${lan.directory}"`,
+          `loadlib "${lan.modules}/sha256.so" ""`,
+        ]
   return [
     'name "bmc"',
     'set_working_mc 0x20',
     '  startlan 1',
-    `    addr 127.0.0.1 ${port}`,
+    `    addr ${lan.address} ${lan.port}`,
     '    priv_limit admin',
     authentications,
     `    guid ${guid}`,
     ...(kg === undefined ? [] : [`    bmc_key "${kg}"`]),
     '  endlan',
-    ...(kind === 'stock' ? [...chassis, ...users] : [...users, ...chassis]),
+    ...(kind === 'stock' ? [...chassis, user] : [user, ...chassis]),
     '',
   ].join('\n')
 }
@@ -201,8 +203,8 @@ async function compileModules(): Promise<string> {
   return directory
 }
 
-async function freePort(): Promise<number> {
-  const socket = createSocket('udp4').bind(0, '127.0.0.1')
+async function freePort(address: string): Promise<number> {
+  const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4').bind(0, address)
   await once(socket, 'listening')
   const { port } = socket.address()
   socket.close()
@@ -210,12 +212,12 @@ async function freePort(): Promise<number> {
 }
 
 /** One session-less question (spec protocols.md §1.2), and up to 50 ms for its answer. */
-async function answers(port: number): Promise<boolean> {
-  const question = Buffer.from('0600ff070000000000000000000920 18c88100388e04b5'.replace(' ', ''), 'hex')
-  const socket = createSocket('udp4')
+async function answers(address: string, port: number): Promise<boolean> {
+  const question = Buffer.from('0600ff07000000000000000000092018c88100388e04b5', 'hex')
+  const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4')
   socket.on('error', () => {})
   const answered = once(socket, 'message').then(() => true)
-  socket.send(question, port, '127.0.0.1')
+  socket.send(question, port, address)
   const heard = await Promise.race([answered, sleep(50, false)])
   socket.close()
   return heard

@@ -43,10 +43,15 @@ export type LoginFailure =
   | { kind: 'role-refused'; status: number }
   | { kind: 'credentials-refused'; status: number }
   | { kind: 'refused'; status: number }
+  /**
+   * RAKP 4 says that our proof is wrong, though RAKP 2 has shown that the BMC holds our password: most
+   * likely the network doubled RAKP 1, and the proof met another random number than it was made for.
+   */
+  | { kind: 'proof-refused' }
   | { kind: 'wrong-password' }
   | { kind: 'wrong-kg' }
-  /** Our proof was refused, but packets of this attempt were sent twice and may have crossed. */
-  | { kind: 'muddled' }
+  /** The BMC answers, but packets of this attempt were lost or crossed: begin again at Open Session. */
+  | { kind: 'interrupted'; step: string }
 
 export interface OpenedSession {
   consoleId: number
@@ -60,6 +65,8 @@ export type Progress =
   | { kind: 'opened'; session: OpenedSession }
   | { kind: 'failed'; failure: LoginFailure }
 
+const PROOF_REFUSED = 0x0f
+
 type Step = 'Open Session' | 'RAKP 1' | 'RAKP 3'
 
 export class Handshake {
@@ -70,8 +77,6 @@ export class Handshake {
   #tags: number[] = []
   #lastTag: number
   #step: Step = 'Open Session'
-  /** Something was sent twice, so the BMC may have drawn a second random number. */
-  #repeated = false
 
   constructor(variant: LoginVariant, credentials: Credentials, random: Random) {
     this.#variant = variant
@@ -97,7 +102,6 @@ export class Handshake {
 
   /** The packet of the current step, under a new tag each time. */
   datagram(): Uint8Array {
-    if (this.#tags.length > 0 && this.#step !== 'Open Session') this.#repeated = true
     this.#lastTag = (this.#lastTag + 1) & 0xff
     this.#tags.push(this.#lastTag)
     const tag = this.#lastTag
@@ -172,10 +176,15 @@ export class Handshake {
     return { kind: 'opened', session: { consoleId, bmcId, guid, keys } }
   }
 
-  #refused({ status }: Refusal): Progress {
+  #refused({ status, consoleId }: Refusal): Progress {
     if (isRoleRefusal(status)) return failed({ kind: 'role-refused', status })
-    if (status === 0x0f && this.#repeated) return failed({ kind: 'muddled' })
-    if (isCredentialRefusal(status)) return failed({ kind: 'credentials-refused', status })
+    if (status === PROOF_REFUSED && this.#step === 'RAKP 3')
+      return failed({ kind: 'proof-refused' })
+    // This ends all logins, so it takes more than a guessed tag to say it.
+    const certain = consoleId === this.#transcript.consoleId
+    if (certain && isCredentialRefusal(status)) {
+      return failed({ kind: 'credentials-refused', status })
+    }
     return failed({ kind: 'refused', status })
   }
 

@@ -25,7 +25,8 @@ const OPENINGS: readonly Opening[] = [
 ]
 /** Administrator, operator, and "the highest that the user has" for boards that want exactly that. */
 const ROLES = [4, 3, 0] as const
-const MUDDLES_MAX = 2
+const INTERRUPTIONS_MAX = 4
+const PROOFS_MAX = 2
 
 /** One run through the ways, from the first packet to success or to giving up. */
 export class LoginPlan {
@@ -34,7 +35,8 @@ export class LoginPlan {
   #openings: Opening[]
   #statuses: (number | undefined)[] = []
   #passwordMismatched = false
-  #muddles = 0
+  #interruptions = 0
+  #proofsRefused = 0
 
   /** `proven` is the variant that the last successful login used. */
   constructor(proven: LoginVariant | undefined) {
@@ -65,11 +67,15 @@ export class LoginPlan {
         return giveUp('wrong Kg: the BMC derives another session key than we do', true)
       case 'credentials-refused':
         return giveUp(`login refused: ${describeStatus(failure.status)}`, true)
+      case 'proof-refused':
+        // Once more only: a BMC may count these towards a lockout.
+        if (++this.#proofsRefused < PROOFS_MAX) return this.#try(this.#variant)
+        return giveUp('login refused: 0Fh proof of the password not accepted', true)
       case 'refused':
         return giveUp(`login refused: ${describeStatus(failure.status)}`, false)
-      case 'muddled':
-        if (++this.#muddles < MUDDLES_MAX) return { kind: 'try', variant: this.#variant }
-        return giveUp('login packets crossed', false)
+      case 'interrupted':
+        if (++this.#interruptions < INTERRUPTIONS_MAX) return this.#try(this.#variant)
+        return giveUp(`no usable answer to ${failure.step}`, false)
     }
   }
 

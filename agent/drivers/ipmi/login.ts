@@ -18,9 +18,11 @@ import {
   setSessionPrivilegeLevel,
 } from './set-session-privilege-level.ts'
 
-/** A handshake packet is sent again after these times; then the BMC counts as silent. */
-const HANDSHAKE_WAITS_MS = [400, 800, 1600]
-const COMMAND_WAITS_MS = [400, 400, 800]
+/** Open Session is sent again after these times; then the BMC counts as silent. */
+const OPENING_WAITS_MS = [300, 500, 800, 1200]
+/** RAKP packets belong to one attempt, so it is soon begun anew. */
+const RAKP_WAITS_MS = [400, 600]
+const COMMAND_WAITS_MS = [400, 400, 400, 400]
 const LEVEL_NOT_AVAILABLE = 0x80
 const LEVEL_ABOVE_LIMIT = 0x81
 const ROLE_NOT_ALLOWED = 0x0a
@@ -89,10 +91,12 @@ export class Login {
   #sendStep(): void {
     const handshake = this.#handshake
     if (!handshake) return
+    const { step } = handshake
+    const opening = step === 'Open Session'
     this.#sendRepeatedly(
-      HANDSHAKE_WAITS_MS,
+      opening ? OPENING_WAITS_MS : RAKP_WAITS_MS,
       () => handshake.datagram(),
-      () => this.#failed({ kind: 'silence', step: handshake.step }),
+      () => this.#failed({ kind: opening ? 'silence' : 'interrupted', step }),
     )
   }
 

@@ -123,9 +123,9 @@ export function decodeRakp2(suite: CipherSuite, bytes: Uint8Array): Rakp2 | Refu
     tag: view.getUint8(0),
     status: 0,
     consoleId: view.getUint32(4, true),
-    bmcRandom: bytes.slice(8, 24),
-    guid: bytes.slice(24, 40),
-    mac: bytes.slice(40, 40 + suite.macBytes),
+    bmcRandom: copyOf(bytes, 8, 24),
+    guid: copyOf(bytes, 24, 40),
+    mac: copyOf(bytes, 40, 40 + suite.macBytes),
   }
 }
 
@@ -154,7 +154,7 @@ export function decodeRakp4(suite: CipherSuite, bytes: Uint8Array): Rakp4 | Refu
     tag: view.getUint8(0),
     status: 0,
     consoleId: view.getUint32(4, true),
-    icv: bytes.slice(8, 8 + suite.icvBytes),
+    icv: copyOf(bytes, 8, 8 + suite.icvBytes),
   }
 }
 
@@ -197,6 +197,11 @@ function decodeRefusal(bytes: Uint8Array): Refusal | 'granted' | undefined {
   if (status === 0) return 'granted'
   if (bytes.length < 8) return { tag, status }
   return { tag, status, consoleId: viewOf(bytes).getUint32(4, true) }
+}
+
+/** A copy, so that the datagram need not be kept. */
+function copyOf(bytes: Uint8Array, from: number, to: number): Uint8Array {
+  return new Uint8Array(bytes.subarray(from, to))
 }
 
 function viewOf(bytes: Uint8Array): DataView {

@@ -118,9 +118,8 @@ export class Session {
     const ask = this.#outstanding.get(response.rqSeq)
     if (!ask || ask.netFn + 1 !== response.netFn || ask.code !== response.code) return false
     this.#outstanding.delete(response.rqSeq)
-    // Copied, so that an answer keeps nothing of a pooled datagram alive.
     const { completionCode, body } = response
-    ask.answered({ completionCode, body: body.slice() })
+    ask.answered({ completionCode, body })
     this.#heard(ask.askedAt)
     return true
   }

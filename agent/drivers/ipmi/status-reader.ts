@@ -43,7 +43,7 @@ export class StatusReader {
       const cancelDeadline = this.#clock.after(timeoutMs, () => this.#expire(waiter))
       const waiter: Waiter = { since, resolve, cancelDeadline }
       this.#waiters.add(waiter)
-      if (!this.#cancelTick) this.#askNow()
+      if (!this.#asked) this.#askNow()
     })
   }
 
@@ -71,6 +71,7 @@ export class StatusReader {
   #askNow(): void {
     const warm = this.#keeper.warm
     if (!warm || this.#closed) return
+    this.#stopTick()
     const askedAt = this.#clock.now()
     const question = warm.session.compose(getChassisStatus, undefined, {
       purpose: 'question',
@@ -122,6 +123,7 @@ export class StatusReader {
     if (passing) return
     this.#stopTick()
     if (this.#waiters.size > 0) this.#askNow()
+    else if (this.#lookWanted) this.#tickLater()
   }
 
   #readingOf(warm: Warm, reply: Reply, askedAt: number): PowerReading {
