@@ -1,0 +1,57 @@
+// The `palisade` command on a real machine.
+import { createReadStream } from 'node:fs'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { AUDIT_LINE_MAX } from '../protocol/audit.ts'
+import { nodeClock, nodeRandom } from '../runtime/node.ts'
+import { EXIT } from './exit.ts'
+import { boundedLines } from './lines.ts'
+import { runPalisade } from './run.ts'
+import type { World } from './world.ts'
+
+const world: World = {
+  env: process.env,
+  clock: nodeClock,
+  random: nodeRandom,
+  fetch,
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  async drained() {
+    if (!process.stdout.writableNeedDrain) return
+    await new Promise((resolve) => process.stdout.once('drain', resolve))
+  },
+  isTerminal: process.stdout.isTTY === true,
+  readText: (path) => readText(path),
+  readLines: (path) =>
+    boundedLines(path === '-' ? process.stdin : createReadStream(path), AUDIT_LINE_MAX),
+  writePrivate,
+  onInterrupt(callback) {
+    process.on('SIGINT', callback)
+    return () => void process.off('SIGINT', callback)
+  },
+}
+
+// `palisade … | head` closes the pipe early; that is no fault.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(EXIT.done)
+})
+process.exitCode = await runPalisade(process.argv.slice(2), world)
+
+async function readText(path: string): Promise<string> {
+  if (path !== '-') return await readFile(path, 'utf8')
+  const chunks: Uint8Array[] = []
+  for await (const chunk of process.stdin) chunks.push(chunk as Uint8Array)
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+async function writePrivate(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  const fresh = `${path}.${process.pid}.new`
+  try {
+    await writeFile(fresh, text, { mode: 0o600, flag: 'wx' })
+    await rename(fresh, path)
+  } finally {
+    await rm(fresh, { force: true })
+  }
+}
