@@ -137,7 +137,8 @@ export class Client {
       } catch (error) {
         const broken = error instanceof Refusal && (error.notes.status ?? 0) >= 500
         if (!broken && !(error instanceof NoAnswer)) throw error
-        mayBeDone ||= acts && (broken || error.sent)
+        const mayHaveArrived = error instanceof NoAnswer ? error.sent : true
+        mayBeDone ||= acts && mayHaveArrived
         if (delayMs === undefined || request.signal?.aborted) {
           throw mayBeDone ? unknownOutcome(error) : error
         }
