@@ -5,11 +5,12 @@ import type { Clock } from '../core/ports.ts'
 import { ZERO_HASH } from '../protocol/chain.ts'
 import { rememberOrder } from '../protocol/replay.ts'
 import type { JournalRecord } from '../protocol/report.ts'
+import { readText, replaceFile } from './durable-file.ts'
 import type { Line } from './journal-line.ts'
 import { emptyMemory, type JournalMemory, noteRecord } from './journal-memory.ts'
 import { Reserve } from './journal-reserve.ts'
 import { type OpenFile, openSegments, type Segments, type Tail } from './journal-segments.ts'
-import { readSnapshot, readText, replaceFile } from './journal-snapshot.ts'
+import { readSnapshot } from './journal-snapshot.ts'
 
 export interface JournalOptions {
   /** Its own directory, created with mode 0700. */

@@ -2,9 +2,9 @@
 // only its tail can be torn.
 import { open, readdir, readFile, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isCode, syncDirectory } from './durable-file.ts'
 import { decodeLine, type Line, scanSegment } from './journal-line.ts'
 import type { Reserve } from './journal-reserve.ts'
-import { isCode, syncDirectory } from './journal-snapshot.ts'
 
 /** What a segment needs of its file. Tests let a disk fail here. */
 export interface DiskFile {

@@ -1,9 +1,9 @@
 // What stands in for the records that a journal has dropped: where the chain goes on, and what must not be
 // forgotten of them. One file, replaced as a whole.
-import { open, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { recordSchema } from '../protocol/report.ts'
+import { readText, replaceFile } from './durable-file.ts'
 import { hashOf } from './journal-line.ts'
 import type { JournalMemory } from './journal-memory.ts'
 
@@ -47,42 +47,4 @@ export async function readSnapshot(directory: string): Promise<Snapshot | undefi
   const parsed = snapshotSchema.safeParse(sum === hashOf(text) ? JSON.parse(text) : undefined)
   if (parsed.success) return parsed.data
   throw new Error(`${join(directory, FILE)} is damaged`)
-}
-
-/** Replaces a file so that after a power loss either the old or the new one is there, whole. */
-export async function replaceFile(directory: string, name: string, text: string): Promise<void> {
-  const path = join(directory, name)
-  const file = await open(`${path}.new`, 'w', 0o600)
-  try {
-    await file.writeFile(text)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await rename(`${path}.new`, path)
-  await syncDirectory(directory)
-}
-
-/** Makes created, renamed and removed names durable. */
-export async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
-/** Undefined when there is no such file. */
-export async function readText(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (isCode(error, 'ENOENT')) return undefined
-    throw error
-  }
-}
-
-export function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code
 }

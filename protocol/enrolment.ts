@@ -4,6 +4,8 @@
 import { z } from 'zod'
 import { publicSealingJwkSchema, publicSigningJwkSchema } from './keys.ts'
 
+export const ENROLMENT_PATH = '/v1/agents/enroll'
+
 /** Names of agents: those of their management servers (spec domain.md §2). */
 export const agentNameSchema = z
   .string()

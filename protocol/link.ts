@@ -4,6 +4,9 @@ import { z } from 'zod'
 import { recordSchema } from './report.ts'
 import { PROTOCOL_VERSION } from './version.ts'
 
+/** Where the WebSocket is opened, with the query parameters `site` and `agent`. */
+export const LINK_PATH = '/v1/agents/link'
+
 /** JWS `typ` of the agent's answer to the challenge. */
 export const HELLO_TYPE = 'palisade-hello+jwt'
 /** JWS `typ` of the signed head of a batch of records. */
