@@ -1,5 +1,5 @@
 // The agents' journals as they were reported, and the signed heads over them.
-import { and, asc, eq, gt, gte, inArray, lt, or, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, gte, inArray, lt, lte, or, sql } from 'drizzle-orm'
 import type { Db } from './client.ts'
 import { heads, records } from './schema.ts'
 
@@ -39,11 +39,7 @@ export async function listRecordsOfOrder(
 }
 
 /** The sequence up to which nothing of a chain is missing, looking from `from` on. */
-export async function findContiguous(
-  db: Db,
-  chain: { site: string; agent: string; kid: string },
-  from: number,
-): Promise<number> {
+export async function findContiguous(db: Db, chain: Chain, from: number): Promise<number> {
   const later = db.$with('later').as(
     db
       .selectDistinct({ seq: records.seq })
@@ -73,69 +69,126 @@ export async function findContiguous(
   return row?.seq === null || row?.seq === undefined ? from : Number(row.seq)
 }
 
-export interface AuditFilter {
+export interface Chain {
   site: string
+  agent: string
+  kid: string
+}
+
+export interface AuditFilter {
   server?: string | undefined
   /** RFC 3339, inclusive. */
   from?: string | undefined
   /** RFC 3339, exclusive. */
   to?: string | undefined
-  /** Position after which to go on. */
-  after?: { at: string; hash: string } | undefined
 }
 
-/** Records by time. With a server: those of its orders, and those that name it. */
-export async function listAuditRecords(
+/** Records of one chain by sequence, after `afterSeq`. */
+export async function listChain(
   db: Db,
+  chain: Chain,
   filter: AuditFilter,
-  limit: number,
+  page: { after: { seq: number; hash: string }; limit: number },
 ): Promise<RecordRow[]> {
-  const { site, server, from, to, after } = filter
-  const ordersOfServer = db
-    .select({ order: records.order })
-    .from(records)
-    .where(and(eq(records.site, site), eq(records.server, server ?? '')))
   return await db
     .select()
     .from(records)
     .where(
       and(
-        eq(records.site, site),
-        server === undefined
-          ? undefined
-          : or(eq(records.server, server), inArray(records.order, ordersOfServer)),
-        from === undefined ? undefined : gte(records.at, from),
-        to === undefined ? undefined : lt(records.at, to),
-        after === undefined
-          ? undefined
-          : or(
-              gt(records.at, after.at),
-              and(eq(records.at, after.at), gt(records.hash, after.hash)),
-            ),
+        eq(records.agent, chain.agent),
+        eq(records.kid, chain.kid),
+        or(
+          gt(records.seq, page.after.seq),
+          and(eq(records.seq, page.after.seq), gt(records.hash, page.after.hash)),
+        ),
+        matches(db, chain.site, filter),
       ),
     )
+    .orderBy(asc(records.seq), asc(records.hash))
+    .limit(page.limit)
+}
+
+/** Records of all agents by time. */
+export async function listRecordsByTime(
+  db: Db,
+  site: string,
+  filter: AuditFilter,
+  limit: number,
+): Promise<RecordRow[]> {
+  return await db
+    .select()
+    .from(records)
+    .where(matches(db, site, filter))
     .orderBy(asc(records.at), asc(records.hash))
     .limit(limit)
 }
 
-export async function listHeads(
+/** With a server: the records of its orders, and those that name it. */
+function matches(db: Db, site: string, { server, from, to }: AuditFilter) {
+  const ordersOfServer = db
+    .select({ order: records.order })
+    .from(records)
+    .where(and(eq(records.site, site), eq(records.server, server ?? '')))
+  return and(
+    eq(records.site, site),
+    server === undefined
+      ? undefined
+      : or(eq(records.server, server), inArray(records.order, ordersOfServer)),
+    from === undefined ? undefined : gte(records.at, from),
+    to === undefined ? undefined : lt(records.at, to),
+  )
+}
+
+/** All records of these orders, by time; those of one order may lie far apart. */
+export async function listRecordsOfOrders(
   db: Db,
   site: string,
-  after: { agent: string; kid: string; seq: number; hash: string } | undefined,
+  orders: readonly string[],
   limit: number,
+): Promise<RecordRow[]> {
+  if (orders.length === 0) return []
+  return await db
+    .select()
+    .from(records)
+    .where(and(eq(records.site, site), inArray(records.order, [...orders])))
+    .orderBy(asc(records.at), asc(records.hash))
+    .limit(limit)
+}
+
+/** Heads of one chain whose records lie in a range of sequences, both ends included. */
+export async function listHeads(
+  db: Db,
+  chain: Chain,
+  range: { from: number; to: number },
 ): Promise<HeadRow[]> {
   return await db
     .select()
     .from(heads)
     .where(
       and(
-        eq(heads.site, site),
-        after === undefined
-          ? undefined
-          : sql`(${heads.agent}, ${heads.kid}, ${heads.seq}, ${heads.hash})
-              > (${after.agent}, ${after.kid}, ${after.seq}, ${after.hash})`,
+        eq(heads.site, chain.site),
+        eq(heads.agent, chain.agent),
+        eq(heads.kid, chain.kid),
+        gte(heads.seq, range.from),
+        lte(heads.seq, range.to),
       ),
     )
-    .orderBy(asc(heads.agent), asc(heads.kid), asc(heads.seq), asc(heads.hash))
-    .limit(limit)
+    .orderBy(asc(heads.seq))
+}
+
+/** The hash of the stored record of a sequence; of a fork, of any of its sides. */
+export async function findHashAt(db: Db, chain: Chain, seq: number): Promise<string | undefined> {
+  const [row] = await db
+    .select({ hash: records.hash })
+    .from(records)
+    .where(
+      and(
+        eq(records.site, chain.site),
+        eq(records.agent, chain.agent),
+        eq(records.kid, chain.kid),
+        eq(records.seq, seq),
+      ),
+    )
+    .limit(1)
+  return row?.hash
 }

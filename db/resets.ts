@@ -74,6 +74,7 @@ export async function closeUnheardReset(
     id: string
     from: string
     status: 'failed' | 'unknown'
+    result: string | null
     view: unknown
     endedAt: string | null
     endKnownAtMs: number | null

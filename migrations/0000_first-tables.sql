@@ -75,13 +75,11 @@ CREATE TABLE "observations" (
 CREATE TABLE "operations" (
 	"id" text PRIMARY KEY NOT NULL,
 	"site" text NOT NULL,
-	"kind" text NOT NULL,
 	"server" text NOT NULL,
 	"origin" text NOT NULL,
 	"body_hash" text,
 	"status" text NOT NULL,
-	"detail" text,
-	"requested_by" text NOT NULL,
+	"view" json NOT NULL,
 	"requested_at" text NOT NULL,
 	"ended_at" text,
 	"end_known_at_ms" bigint

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import {
   findContiguous,
-  listAuditRecords,
+  listChain,
+  listRecordsByTime,
   listRecordsOfOrder,
   storeRecords,
 } from '../../db/records.ts'
@@ -62,10 +63,11 @@ describeOnBoth('records', (database) => {
       row(3, { hash: 'x3', site: 'aud', order: 'o8', server: 'S2', kind: 'accepted' }),
       row(4, { hash: 'x4', site: 'aud', server: 'S1', kind: 'noticed' }),
     ])
-    const found = await listAuditRecords(db, { site: 'aud', server: 'S1' }, 10)
+    const found = await listRecordsByTime(db, 'aud', { server: 'S1' }, 10)
     expect(found.map(({ hash }) => hash)).toEqual(['x1', 'x2', 'x4'])
-    const after = { at: found[0]?.at ?? '', hash: 'x1' }
-    const rest = await listAuditRecords(db, { site: 'aud', server: 'S1', after }, 10)
+    const chain = { site: 'aud', agent: 'A', kid: 'k' }
+    const after = { seq: 1, hash: 'x1' }
+    const rest = await listChain(db, chain, { server: 'S1' }, { after, limit: 10 })
     expect(rest.map(({ hash }) => hash)).toEqual(['x2', 'x4'])
   })
 })

@@ -79,7 +79,7 @@ describeOnBoth('resets', (database) => {
   test('records that come after a reset turned unknown replace it and never retake the place', async () => {
     const { db } = database()
     await openReset(db, accepted('c1', 'C'))
-    const unknown = { status: 'unknown' as const, view: {}, endedAt: null, endKnownAtMs: null }
+    const unknown = { status: 'unknown' as const, result: null, view: {}, endedAt: null, endKnownAtMs: null }
     expect(await closeUnheardReset(db, { id: 'c1', from: 'accepted', ...unknown })).toBe(true)
     expect(await listLooseServers(db, 'lab')).toContain('C')
     expect(await openReset(db, accepted('c2', 'C'))).toBe(true)
@@ -92,7 +92,7 @@ describeOnBoth('resets', (database) => {
     const { db } = database()
     await openReset(db, accepted('d1', 'D'))
     await storeFoldedReset(db, folded('d1', 'D'), 1)
-    const failed = { status: 'failed' as const, view: {}, endedAt: LATER, endKnownAtMs: 1 }
+    const failed = { status: 'failed' as const, result: 'FAIL', view: {}, endedAt: LATER, endKnownAtMs: 1 }
     expect(await closeUnheardReset(db, { id: 'd1', from: 'accepted', ...failed })).toBe(false)
     expect(await findReset(db, 'd1')).toMatchObject({ status: 'hard', endedAt: null })
   })

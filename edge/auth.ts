@@ -1,0 +1,90 @@
+// Who calls, and what they may do. Tokens are known by their hash only; what belongs to another site is not
+// there for whoever may not see it.
+import type { MiddlewareHandler } from 'hono'
+import type { Random } from '../core/ports.ts'
+import { findLiveToken, type TokenRow } from '../db/tokens.ts'
+import { hashText } from '../protocol/chain.ts'
+import { toBase64Url } from './base64url.ts'
+import { ApiError } from './errors.ts'
+import type { Deps } from './ports.ts'
+
+export interface Caller {
+  /** As it stands in records: `key:NAME`. */
+  name: string
+  scope: TokenRow['scope']
+  /** Undefined: every site. */
+  site: string | undefined
+  /** Undefined: every cluster. */
+  cluster: string | undefined
+}
+
+export type Env = { Variables: { caller: Caller } }
+
+/** 256 bits, so that guessing is hopeless and a plain hash keeps them. */
+export function makeToken(random: Random): string {
+  return `pal_${randomText(random, 32)}`
+}
+
+export function randomText(random: Random, bytes: number): string {
+  return toBase64Url(random.bytes(bytes))
+}
+
+export function hashToken(token: string): string {
+  return hashText(token)
+}
+
+/** Every credential costs one hash and one look-up, whatever is wrong with it. */
+export function authenticate(deps: Pick<Deps, 'db' | 'clock'>): MiddlewareHandler<Env> {
+  return async function authenticateCaller(c, next) {
+    const [scheme, credential, ...rest] = (c.req.header('authorization') ?? '').split(' ')
+    const isBearer = scheme?.toLowerCase() === 'bearer' && rest.length === 0
+    const row = await findLiveToken(
+      deps.db,
+      hashToken(isBearer ? (credential ?? '') : ''),
+      deps.clock.wallMs(),
+    )
+    if (!row) {
+      throw new ApiError('unauthorized', 'a valid bearer token is needed', {
+        headers: { 'www-authenticate': 'Bearer' },
+      })
+    }
+    c.set('caller', {
+      name: `key:${row.name}`,
+      scope: row.scope,
+      site: row.site ?? undefined,
+      cluster: row.cluster ?? undefined,
+    })
+    await next()
+  }
+}
+
+export function unknownSite(site: string): ApiError {
+  return new ApiError('unknown-site', `no site is named "${site.slice(0, 60)}"`)
+}
+
+export function maySee(caller: Caller, site: string): boolean {
+  return caller.site === undefined || caller.site === site
+}
+
+export function requireSight(caller: Caller, site: string): void {
+  if (!maySee(caller, site)) throw unknownSite(site)
+}
+
+/** `clusters` are those that the act would stop; a caller bound to one cluster may stop no other. */
+export function requireOperate(caller: Caller, site: string, clusters: readonly string[]): void {
+  requireSight(caller, site)
+  if (caller.scope === 'read') throw forbidden('this token may only read')
+  const { cluster } = caller
+  if (cluster === undefined) return
+  if (clusters.length === 0 || clusters.some((name) => name !== cluster)) {
+    throw forbidden(`this token may act on systems of cluster "${cluster}" only`)
+  }
+}
+
+export function requireAdmin(caller: Caller): void {
+  if (caller.scope !== 'admin') throw forbidden('this needs an admin token')
+}
+
+function forbidden(detail: string): ApiError {
+  return new ApiError('forbidden', detail)
+}

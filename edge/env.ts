@@ -1,0 +1,43 @@
+// The settings of a control plane, from arguments and environment; all faults at once.
+
+export interface Settings {
+  dataDirectory: string
+  host: string
+  port: number
+  /** Undefined: the embedded database. */
+  databaseUrl: string | undefined
+}
+
+export const PORT_DEFAULT = 8787
+
+/** Reads `--data`, `--port`, `--host` and `PALISADE_DATABASE_URL`. Faults never repeat the URL: it holds a password. */
+export function readSettings(
+  argv: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): { settings: Settings } | { faults: string[] } {
+  const faults: string[] = []
+  const given = new Map<string, string>()
+  for (let index = 0; index < argv.length; index += 2) {
+    const name = argv[index] ?? ''
+    const value = argv[index + 1]
+    if (!['--data', '--port', '--host'].includes(name)) {
+      faults.push(`${name}: not an option; allowed are --data, --port, --host`)
+      index -= 1
+    } else if (value === undefined) {
+      faults.push(`${name}: a value must follow`)
+    } else {
+      given.set(name, value)
+    }
+  }
+  const portText = given.get('--port') ?? String(PORT_DEFAULT)
+  const port = /^\d{1,5}$/.test(portText) ? Number(portText) : Number.NaN
+  if (!(port >= 0 && port <= 65_535)) faults.push(`--port ${portText}: allowed are 0 to 65535`)
+  const databaseUrl = environment['PALISADE_DATABASE_URL'] || undefined
+  if (databaseUrl !== undefined && !/^postgres(ql)?:\/\//.test(databaseUrl)) {
+    faults.push('PALISADE_DATABASE_URL: must start with postgres://')
+  }
+  if (faults.length > 0) return { faults }
+  const dataDirectory = given.get('--data') ?? '.palisade'
+  const host = given.get('--host') ?? '127.0.0.1'
+  return { settings: { dataDirectory, host, port, databaseUrl } }
+}

@@ -1,0 +1,349 @@
+// One hub per site: it knows the agents that are connected, gets orders to them and takes their reports. It
+// keeps nothing of worth in memory, so it may be replaced or put to sleep at any time; what counts is in the
+// database (spec redundancy.md, "Hub liveness without waking it").
+import type { Clock, Random } from '../core/ports.ts'
+import type { SiteDocument } from '../core/site.ts'
+import { findAgent, listAgentKeys, noteConnected, noteHeard } from '../db/agents.ts'
+import type { Db } from '../db/client.ts'
+import { claimSend, listUndelivered, noteJournalled } from '../db/orders.ts'
+import { findSite } from '../db/sites.ts'
+import { signSite, verifyHello } from '../protocol/chain.ts'
+import { importVerifyingKey, type SigningKey, type VerifyingKey } from '../protocol/keys.ts'
+import { type FromHub, fromAgentSchema, type Hello } from '../protocol/link.ts'
+import { PROTOCOL_VERSION } from '../protocol/version.ts'
+import { randomText } from './auth.ts'
+import { describeError } from './errors.ts'
+import { storeReport } from './ingest.ts'
+import { findNextAlarmMs, settleDueOrders } from './overdue.ts'
+import type { Log, Presence, Signals } from './ports.ts'
+import { readBatch } from './report-batch.ts'
+
+/** What the hub knows of one connection; plain JSON, so that it can outlive a sleeping hub. */
+export interface LinkState {
+  nonce: string
+  openedAtMs: number
+  /** Set by a good hello. */
+  agent?: string
+  kid?: string
+  epoch?: number
+  /** Of the site document that the agent holds or was sent. */
+  revision?: number
+  /** False for an agent that lost part of its journal: it might run an order twice. */
+  trusted?: boolean
+}
+
+export interface Sockets {
+  list(): { id: string; state: LinkState }[]
+  find(id: string): LinkState | undefined
+  remember(id: string, state: LinkState): void
+  send(id: string, text: string): void
+  close(id: string, code: number, reason: string): void
+  /** When anything was last heard on the connection, pings included. */
+  heardAtMs(id: string): number
+}
+
+export interface HubPorts {
+  site: string
+  db: Db
+  clock: Clock
+  random: Random
+  key: SigningKey
+  sockets: Sockets
+  /** One alarm per hub: a later call replaces the instant (epoch ms); undefined sets none. */
+  setAlarm(atMs: number | undefined): void | Promise<void>
+  signals: Signals
+  log: Log
+}
+
+/** Why the hub closes a connection. */
+export const CLOSE = {
+  malformed: 4400,
+  refused: 4401,
+  silent: 4408,
+  replaced: 4409,
+  tooLarge: 4413,
+  failed: 4500,
+} as const
+
+export const HELLO_WITHIN_MS = 10_000
+export const SILENT_AFTER_MS = 60_000
+/** Before the hello nothing larger is read. */
+const HELLO_CHARACTERS_MAX = 16_384
+
+export class Hub {
+  readonly #ports: HubPorts
+  /** Messages of one connection are handled one after the other. */
+  readonly #turns = new Map<string, Promise<void>>()
+  /** Orders that went out on a connection, so that it does not get them again for every new one. */
+  readonly #sent = new Map<string, Set<string>>()
+
+  constructor(ports: HubPorts) {
+    this.#ports = ports
+  }
+
+  async opened(id: string): Promise<void> {
+    const { sockets, random, clock } = this.#ports
+    const nonce = randomText(random, 24)
+    sockets.remember(id, { nonce, openedAtMs: clock.wallMs() })
+    this.#say(id, { type: 'challenge', v: PROTOCOL_VERSION, nonce, nowMs: clock.wallMs() })
+    await this.#arm()
+  }
+
+  /** Resolves when the message has been dealt with; never rejects. */
+  message(id: string, text: string): Promise<void> {
+    const before = this.#turns.get(id) ?? Promise.resolve()
+    const turn = before.then(() => this.#handleSafely(id, text))
+    this.#turns.set(id, turn)
+    return turn
+  }
+
+  async closed(id: string, state: LinkState | undefined): Promise<void> {
+    this.#turns.delete(id)
+    this.#sent.delete(id)
+    if (state?.agent === undefined) return
+    const { db, site, clock, log } = this.#ports
+    log('info', 'agent-disconnected', { site, agent: state.agent })
+    await noteHeard(db, site, state.agent, clock.wall())
+  }
+
+  presence(): Presence[] {
+    const { sockets } = this.#ports
+    return sockets.list().flatMap(({ id, state }) => {
+      const { agent, openedAtMs } = state
+      if (agent === undefined) return []
+      return [{ agent, connectedAtMs: openedAtMs, heardAtMs: sockets.heardAtMs(id) }]
+    })
+  }
+
+  /** Sends what is undelivered and sets the alarm. */
+  async dispatch(): Promise<void> {
+    const active = this.#active()
+    if (active) {
+      // An order may be planned by a revision that the agent does not hold yet.
+      await this.#sendSite(active.id, active.state)
+      await this.#deliver(active.id, active.state)
+    }
+    await this.#arm()
+  }
+
+  /** Sends the newest site document to whoever lacks it. */
+  async publish(): Promise<void> {
+    for (const { id, state } of this.#ports.sockets.list()) {
+      if (state.agent !== undefined) await this.#sendSite(id, state)
+    }
+  }
+
+  /** What the alarm is for: late hellos, silent agents, overdue orders. */
+  async alarmed(): Promise<void> {
+    const { sockets, clock } = this.#ports
+    const nowMs = clock.wallMs()
+    for (const { id, state } of sockets.list()) {
+      if (state.agent === undefined && nowMs - state.openedAtMs >= HELLO_WITHIN_MS) {
+        sockets.close(id, CLOSE.silent, 'no hello in time')
+      } else if (nowMs - sockets.heardAtMs(id) >= SILENT_AFTER_MS) {
+        sockets.close(id, CLOSE.silent, 'nothing heard')
+      }
+    }
+    const heard = new Set(this.presence().map(({ agent }) => agent))
+    for (const order of await settleDueOrders(this.#ports, heard)) this.#notify(order)
+    await this.#arm()
+  }
+
+  async #handleSafely(id: string, text: string): Promise<void> {
+    const { sockets, log, site } = this.#ports
+    const state = sockets.find(id)
+    if (!state) return
+    try {
+      await this.#handle(id, state, text)
+    } catch (error) {
+      log('error', 'hub-failed', { site, agent: state.agent, ...describeError(error) })
+      sockets.close(id, CLOSE.failed, 'the hub failed; connect again')
+    }
+  }
+
+  async #handle(id: string, state: LinkState, text: string): Promise<void> {
+    if (state.agent === undefined && text.length > HELLO_CHARACTERS_MAX) {
+      return this.#refuse(id, CLOSE.tooLarge, 'too large before the hello')
+    }
+    const raw = parseJson(text)
+    if (isReport(raw)) return await this.#takeReport(id, state, raw)
+    const message = fromAgentSchema.safeParse(raw)
+    if (!message.success) return this.#refuse(id, CLOSE.malformed, 'not a message of this version')
+    switch (message.data.type) {
+      case 'ping':
+        return this.#say(id, { type: 'pong', nowMs: this.#ports.clock.wallMs() })
+      case 'hello':
+        return await this.#welcome(id, state, message.data.token)
+      case 'journalled':
+        return await this.#noteJournalled(id, state, message.data.order)
+      case 'report':
+        return
+    }
+  }
+
+  async #welcome(id: string, state: LinkState, token: string): Promise<void> {
+    const { db, site, sockets, clock, log } = this.#ports
+    if (state.agent !== undefined) return this.#refuse(id, CLOSE.malformed, 'a second hello')
+    const keys = await Promise.all(
+      (await listAgentKeys(db, site)).map(({ key }) => importVerifyingKey(key)),
+    )
+    const verified = await verifyHello(token, { keys, site, nonce: state.nonce })
+    if ('refused' in verified) return this.#refuse(id, CLOSE.refused, verified.detail)
+    const { hello, kid } = verified
+    const agent = await findAgent(db, site, hello.agent)
+    if (agent?.kid !== kid) return this.#refuse(id, CLOSE.refused, 'not the key of this agent')
+    const rolledBack = agent.rolledBack || hello.start < agent.start || hello.head < agent.received
+    this.#replaceOthers(id, hello.agent)
+    const { epoch, revision } = hello
+    const known = { agent: hello.agent, kid, epoch, revision, trusted: !rolledBack }
+    sockets.remember(id, { ...state, ...known })
+    await noteConnected(db, connectedRow(site, hello, rolledBack, clock.wall()))
+    log(rolledBack ? 'warn' : 'info', 'agent-connected', {
+      site,
+      agent: hello.agent,
+      version: hello.version,
+      rolledBack,
+    })
+    this.#say(id, { type: 'welcome', received: agent.received, nowMs: clock.wallMs() })
+    this.#ports.signals.notify('events')
+    const now = sockets.find(id)
+    if (now) await this.#sendSite(id, now)
+    await this.dispatch()
+  }
+
+  /** A second connection of an agent is the newer one: the first is dead or about to be. */
+  #replaceOthers(id: string, agent: string): void {
+    const { sockets } = this.#ports
+    for (const other of sockets.list()) {
+      if (other.id === id || other.state.agent !== agent) continue
+      sockets.close(other.id, CLOSE.replaced, 'replaced by a newer connection')
+    }
+  }
+
+  async #sendSite(id: string, state: LinkState): Promise<void> {
+    const { db, site, sockets, key, clock } = this.#ports
+    const row = await findSite(db, site)
+    if (!row || row.document === null || row.revision <= (state.revision ?? 0)) return
+    const { revision } = row
+    const document = row.document as SiteDocument
+    const token = await signSite({ v: PROTOCOL_VERSION, site, revision, document }, key)
+    const now = sockets.find(id)
+    if (!now || (now.revision ?? 0) >= revision) return
+    sockets.remember(id, { ...now, revision })
+    this.#say(id, { type: 'site', token, nowMs: clock.wallMs() })
+  }
+
+  /** Orders go to the agent of the highest epoch; without votes there is only one epoch and one agent. */
+  #active(): { id: string; state: LinkState & { agent: string } } | undefined {
+    const candidates = this.#ports.sockets.list().flatMap(({ id, state }) => {
+      const { agent, trusted } = state
+      return agent !== undefined && trusted === true ? [{ id, state: { ...state, agent } }] : []
+    })
+    return candidates.reduce<(typeof candidates)[number] | undefined>(
+      (best, next) => (best && (best.state.epoch ?? 0) >= (next.state.epoch ?? 0) ? best : next),
+      undefined,
+    )
+  }
+
+  async #deliver(id: string, state: LinkState & { agent: string }): Promise<void> {
+    const { db, site, clock } = this.#ports
+    const { agent, epoch = 0 } = state
+    const sent = this.#sent.get(id) ?? new Set()
+    this.#sent.set(id, sent)
+    for (const order of await listUndelivered(db, { site, name: agent, epoch })) {
+      if (sent.has(order.id)) continue
+      const nowMs = clock.wallMs()
+      if (!(await claimSend(db, { id: order.id, agent, epoch, nowMs }))) continue
+      sent.add(order.id)
+      this.#say(id, { type: 'order', token: order.token, nowMs })
+    }
+  }
+
+  async #noteJournalled(id: string, state: LinkState, order: string): Promise<void> {
+    if (state.agent === undefined) return this.#refuse(id, CLOSE.refused, 'no hello yet')
+    const { db, site, clock } = this.#ports
+    await noteJournalled(db, { id: order, site, nowMs: clock.wallMs() })
+  }
+
+  async #takeReport(id: string, state: LinkState, raw: unknown): Promise<void> {
+    const { db, site, sockets, clock, log } = this.#ports
+    const { agent, kid } = state
+    if (agent === undefined || kid === undefined) {
+      return this.#refuse(id, CLOSE.refused, 'no hello yet')
+    }
+    const key = await this.#keyOf(agent, kid)
+    if (!key) return this.#refuse(id, CLOSE.refused, 'not the key of this agent')
+    const batch = await readBatch(raw, { site, agent, key })
+    if ('fault' in batch) {
+      log('warn', 'report-refused', { site, agent, fault: batch.fault })
+      return this.#refuse(id, CLOSE.malformed, batch.fault)
+    }
+    const now = { nowMs: clock.wallMs(), nowWall: clock.wall() }
+    const stored = await storeReport(db, { site, agent, kid, ...batch, ...now })
+    if (!stored) return this.#refuse(id, CLOSE.refused, 'not the key of this agent')
+    if (stored.forked) log('error', 'journal-forked', { site, agent })
+    const { received, revision, epoch } = stored
+    this.#say(id, { type: 'received', seq: received, nowMs: clock.wallMs() })
+    const before = sockets.find(id)
+    if (before) {
+      const newest = Math.max(before.revision ?? 0, revision)
+      sockets.remember(id, { ...before, revision: newest, epoch })
+    }
+    for (const order of stored.orders) this.#notify(order)
+    this.#ports.signals.notify('events')
+    // Open orders are handed to each new active again.
+    if (before && epoch > (before.epoch ?? 0)) await this.dispatch()
+  }
+
+  async #keyOf(agent: string, kid: string): Promise<VerifyingKey | undefined> {
+    const keys = await listAgentKeys(this.#ports.db, this.#ports.site)
+    const row = keys.find((key) => key.agent === agent && key.kid === kid)
+    return row && (await importVerifyingKey(row.key))
+  }
+
+  #notify(order: string): void {
+    this.#ports.signals.notify(`order:${order}`)
+    this.#ports.signals.notify('events')
+  }
+
+  #say(id: string, message: FromHub): void {
+    this.#ports.sockets.send(id, JSON.stringify(message))
+  }
+
+  #refuse(id: string, code: number, reason: string): void {
+    // A close reason may have 123 bytes.
+    this.#ports.sockets.close(id, code, reason.replace(/[^\x20-\x7e]/g, '?').slice(0, 120))
+  }
+
+  async #arm(): Promise<void> {
+    const { sockets, clock, setAlarm } = this.#ports
+    const nowMs = clock.wallMs()
+    const links = sockets
+      .list()
+      .map(({ id, state }) =>
+        state.agent === undefined
+          ? state.openedAtMs + HELLO_WITHIN_MS
+          : sockets.heardAtMs(id) + SILENT_AFTER_MS,
+      )
+    const orders = await findNextAlarmMs(this.#ports, nowMs)
+    const next = Math.min(...links, orders ?? Number.POSITIVE_INFINITY)
+    await setAlarm(Number.isFinite(next) ? next : undefined)
+  }
+}
+
+function connectedRow(site: string, hello: Hello, rolledBack: boolean, connectedAt: string) {
+  const { agent: name, start, epoch, revision, version } = hello
+  return { site, name, start, epoch, revision, version, rolledBack, connectedAt }
+}
+
+function isReport(raw: unknown): boolean {
+  return typeof raw === 'object' && raw !== null && 'type' in raw && raw.type === 'report'
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

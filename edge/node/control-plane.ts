@@ -1,0 +1,140 @@
+// The control plane as one Node process: database, hubs, HTTP server, and their order of start and stop.
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join, resolve } from 'node:path'
+import { createAdaptorServer, type WebSocketServerLike } from '@hono/node-server'
+import { WebSocketServer } from 'ws'
+import { openDatabase } from '../../db/client.ts'
+import { migrateDatabase } from '../../db/migrate.ts'
+import { nodeClock, nodeRandom } from '../../runtime/node.ts'
+import { createApp } from '../app.ts'
+import type { Deps, Log } from '../ports.ts'
+import { loadAdminToken, loadSigningKey, openDataDirectory } from './data-directory.ts'
+import { lockDirectory } from './directory-lock.ts'
+import { startEmbeddedDatabase } from './embedded-database.ts'
+import { localHubs } from './hubs.ts'
+import { stderrLog } from './log.ts'
+import { localSignals } from './signals.ts'
+
+export interface ControlPlaneOptions {
+  dataDirectory: string
+  /** 0 takes any free one. */
+  port: number
+  /** Default 127.0.0.1. */
+  host?: string
+  /** Default: the embedded database, for evaluation. */
+  databaseUrl?: string | undefined
+  log?: Log
+}
+
+export interface ControlPlane {
+  url: string
+  adminTokenFile: string
+  stop(): Promise<void>
+}
+
+const VERSION = '0.1.0'
+const MIGRATIONS = join(import.meta.dirname, '..', '..', 'migrations')
+/** The longest report: 200 records of the longest order each, and some more. */
+const MESSAGE_MAX = 16_777_216
+const STATEMENT_TIMEOUT_MS = 15_000
+/** How long a stop waits for requests that are under way. */
+const DRAIN_MS = 3000
+
+/** Starts everything or nothing: what was opened before a failure is closed again. */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const closers: (() => void | Promise<void>)[] = []
+  const close = async () => {
+    for (const closer of closers.splice(0).reverse()) await closer()
+  }
+  try {
+    return { ...(await open(options, closers)), stop: close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function open(
+  { dataDirectory, port, host = '127.0.0.1', databaseUrl, log = stderrLog }: ControlPlaneOptions,
+  closers: (() => void | Promise<void>)[],
+): Promise<Omit<ControlPlane, 'stop'>> {
+  const directory = resolve(dataDirectory)
+  openDataDirectory(directory)
+  closers.push(lockDirectory(directory))
+  const databaseAt = databaseUrl ?? (await openEmbedded(directory, closers, log))
+  await migrateDatabase(databaseAt, MIGRATIONS)
+  const { db, close } = openDatabase(databaseAt, {
+    connections: 10,
+    ...(databaseUrl === undefined ? {} : { statementTimeoutMs: STATEMENT_TIMEOUT_MS }),
+  })
+  closers.push(close)
+  const clock = nodeClock
+  const random = nodeRandom
+  const key = await loadSigningKey(directory, db, clock)
+  const adminTokenFile = await loadAdminToken(directory, db, { clock, random })
+  const signals = localSignals(clock)
+  const base = { db, clock, random, signals, key, log }
+  const hubs = localHubs(base)
+  const deps: Deps = { ...base, hubs, version: VERSION }
+  const server = await listen(deps, { host, port }, closers)
+  closers.push(() => {
+    signals.stop()
+    hubs.stop()
+  })
+  await hubs.resume()
+  const { port: actual } = server.address() as AddressInfo
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:${actual}`
+  log('info', 'started', { url, database: databaseUrl === undefined ? 'embedded' : 'postgres' })
+  return { url, adminTokenFile }
+}
+
+async function openEmbedded(
+  directory: string,
+  closers: (() => void | Promise<void>)[],
+  log: Log,
+): Promise<string> {
+  log('warn', 'embedded-database', {
+    message:
+      'the embedded database is for evaluation: a power cut may lose what it answered; ' +
+      'set PALISADE_DATABASE_URL=postgres://… for real use',
+  })
+  const embedded = await startEmbeddedDatabase(directory)
+  closers.push(embedded.stop)
+  return embedded.url
+}
+
+async function listen(
+  deps: Deps,
+  { host, port }: { host: string; port: number },
+  closers: (() => void | Promise<void>)[],
+): Promise<Server> {
+  const webSockets = new WebSocketServer({ noServer: true, maxPayload: MESSAGE_MAX })
+  const server = createAdaptorServer({
+    fetch: createApp(deps).fetch,
+    overrideGlobalObjects: false,
+    websocket: { server: webSockets as WebSocketServerLike },
+  }) as Server
+  await new Promise<void>((opened, failed) => {
+    server.once('error', failed)
+    server.listen(port, host, () => {
+      server.off('error', failed)
+      opened()
+    })
+  })
+  closers.push(
+    () =>
+      new Promise((closed) => {
+        const cancel = deps.clock.after(DRAIN_MS, () => {
+          for (const socket of webSockets.clients) socket.terminate()
+          server.closeAllConnections()
+        })
+        server.close(() => {
+          cancel()
+          closed()
+        })
+        server.closeIdleConnections()
+      }),
+  )
+  return server
+}

@@ -1,0 +1,62 @@
+// What the edge needs from its runtime. Node and Workers each bring one thin adapter.
+import type { Clock, Random } from '../core/ports.ts'
+import type { Db } from '../db/client.ts'
+import type { PublicSigningJwk, SigningKey } from '../protocol/keys.ts'
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+/** Fields must never hold a secret; errors are given as `describeError` makes them. */
+export type Log = (level: LogLevel, event: string, fields?: Record<string, unknown>) => void
+
+export interface Listener {
+  /**
+   * Resolves at the next signal, at once if one came since the last call, or after `timeoutMs`. False when
+   * the control plane stops: then nobody should wait on.
+   */
+  next(timeoutMs: number): Promise<boolean>
+  close(): void
+}
+
+/** Wakes those who wait for a change. A hint: whoever is woken looks into the database. */
+export interface Signals {
+  notify(topic: string): void
+  listen(topic: string): Listener
+}
+
+export interface Presence {
+  agent: string
+  connectedAtMs: number
+  heardAtMs: number
+}
+
+/** The hubs of all sites, wherever they live. */
+export interface Hubs {
+  /** Sends what is undelivered and sets the alarm; when it returns, the hub watches the site's orders. */
+  dispatch(site: string): Promise<void>
+  /** Sends the newest site document to the connected agents that lack it. */
+  publish(site: string): Promise<void>
+  presence(site: string): Promise<Presence[]>
+  /** Upgrades the request of an agent to its link. */
+  accept(request: LinkRequest): Promise<Response> | Response
+}
+
+export interface LinkRequest {
+  site: string
+  /** The runtime's own request context. */
+  context: unknown
+}
+
+export interface ControlPlaneKey {
+  sign: SigningKey
+  jwk: PublicSigningJwk
+}
+
+export interface Deps {
+  db: Db
+  clock: Clock
+  random: Random
+  signals: Signals
+  hubs: Hubs
+  key: ControlPlaneKey
+  log: Log
+  version: string
+}

@@ -1,0 +1,77 @@
+// The audit, as proof or as the ancestor's reset log.
+import { createRoute, z } from '@hono/zod-openapi'
+import { stream } from 'hono/streaming'
+import { findSite } from '../../db/sites.ts'
+import { auditLines, resetLogLines } from '../audit.ts'
+import { requireSight, unknownSite } from '../auth.ts'
+import { problems } from '../errors.ts'
+import type { Deps } from '../ports.ts'
+import { BEARER, COMMON, makeRouter } from './open-api.ts'
+
+const instant = z.iso.datetime().max(40)
+
+/** Typed loosely: the library takes every media type that ends in `json` for JSON. */
+const EXPORTS: Record<string, { schema: z.ZodString }> = {
+  'application/x-ndjson': { schema: z.string() },
+  'text/plain': { schema: z.string() },
+}
+
+const getAudit = createRoute({
+  method: 'get',
+  path: '/v1/audit',
+  summary: 'Keys, records and signed heads as NDJSON, or the reset log as text',
+  description:
+    'Without server, from and to the export is complete and `audit verify` can call it whole; a part of it has gaps.',
+  security: BEARER,
+  request: {
+    query: z.object({
+      site: z.string().min(1).max(60),
+      server: z.string().max(60).optional(),
+      agent: z.string().max(60).optional(),
+      from: instant.optional(),
+      to: instant.optional(),
+      after: z.coerce.number().int().min(0).default(0).openapi({
+        description: 'Only records with a higher sequence',
+      }),
+      format: z.enum(['ndjson', 'resetlog']).default('ndjson'),
+      tz: z.string().max(60).default('UTC'),
+    }),
+  },
+  responses: {
+    200: {
+      description: 'The export',
+      content: EXPORTS,
+    },
+    ...problems(...COMMON, 'unknown-site', 'range-too-large'),
+  },
+})
+
+export function auditRoutes(deps: Deps) {
+  return makeRouter().openapi(getAudit, async (c) => {
+    const { format, tz, from, to, ...question } = c.req.valid('query')
+    requireSight(c.var.caller, question.site)
+    if (!(await findSite(deps.db, question.site))) throw unknownSite(question.site)
+    const asked = { ...question, from: widen(from), to: widen(to) }
+    if (format === 'resetlog') {
+      const lines = await resetLogLines(deps.db, asked, tz)
+      return c.body(lines.map((line) => `${line}\n`).join(''), 200, TEXT)
+    }
+    c.header('content-type', 'application/x-ndjson')
+    const lines = auditLines(deps.db, asked)
+    return stream(c, async (out) => {
+      for await (const line of lines) {
+        if (out.aborted) return
+        await out.write(line)
+      }
+    })
+  })
+}
+
+const TEXT = { 'content-type': 'text/plain; charset=utf-8' }
+
+/** Records carry microseconds; so that text compares like time, the bound must too. */
+function widen(bound: string | undefined): string | undefined {
+  if (bound === undefined) return undefined
+  const [, whole = '', fraction = ''] = /^([^.Z]+)(?:\.(\d+))?Z$/.exec(bound) ?? []
+  return `${whole}.${fraction.slice(0, 6).padEnd(6, '0')}Z`
+}

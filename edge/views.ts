@@ -1,0 +1,98 @@
+// What the API shows, as schemas: one place, so that the OpenAPI document and the answers agree.
+import { z } from '@hono/zod-openapi'
+import { GRADES, RESULTS } from '../core/outcome.ts'
+import { RESET_MODES } from '../core/plan.ts'
+import type { OperationRow } from '../db/operations.ts'
+import type { ResetRow } from '../db/resets.ts'
+import type { ResetView } from '../protocol/reset-view.ts'
+
+const instant = z.string().openapi({ example: '2026-01-31T09:00:00.000000Z' })
+
+export const RESET_STATUSES = [
+  'accepted',
+  'soft',
+  'hard',
+  'pduOff',
+  'complete',
+  'failed',
+  'refused',
+  'unknown',
+] as const
+
+const stepSchema = z
+  .object({
+    seq: z.number().int(),
+    kind: z.enum(['RM-RESET', 'SOFTRESET', 'HARDRESET', 'ATTENTION', 'IPDUSD']),
+    direction: z.enum(['SEND', 'RECV']),
+    at: instant,
+    agent: z.string(),
+    detail: z.object({
+      pdu: z.string().optional(),
+      outlet: z.number().int().optional(),
+      switch: z.enum(['OFF', 'ON']).optional(),
+      action: z.enum(['reset', 'off', 'on']).optional(),
+      state: z.enum(RESULTS).nullable().optional(),
+      address: z.string().optional(),
+      port: z.number().int().optional(),
+      number: z.number().int().nullable().optional(),
+      error: z.string().nullable(),
+    }),
+  })
+  .openapi('Step')
+
+export const resetSchema = z
+  .object({
+    id: z.string(),
+    site: z.string(),
+    server: z.string(),
+    system: z.number().int().nullable(),
+    kind: z.enum(['P', 'V']),
+    mode: z.enum(RESET_MODES),
+    reason: z.string(),
+    requestedBy: z.string(),
+    requester: z.number().int().nullable(),
+    status: z.enum(RESET_STATUSES),
+    result: z.enum(RESULTS).nullable(),
+    fenced: z.boolean().openapi({ description: 'True once the target is certainly stopped' }),
+    grade: z.enum(GRADES).exclude(['failed']).nullable(),
+    evidence: z.array(z.object({ source: z.string(), said: z.string(), at: instant })),
+    recovery: z.enum(['none', 'waiting', 'restored', 'partial', 'failed', 'held']),
+    requestedAt: instant,
+    fencedAt: instant.nullable(),
+    endedAt: instant.nullable(),
+    code: z.string().nullable(),
+    detail: z.string().nullable(),
+    steps: z.array(stepSchema),
+  })
+  .openapi('Reset')
+
+export const operationSchema = z
+  .object({
+    id: z.string(),
+    site: z.string(),
+    operation: z.literal('restore'),
+    server: z.string(),
+    requestedBy: z.string(),
+    requestedAt: instant,
+    status: z.enum(['running', 'done', 'failed', 'aborted', 'unknown']),
+    detail: z.string().nullable(),
+    startedAt: instant.nullable(),
+    endedAt: instant.nullable(),
+    steps: z.array(stepSchema),
+  })
+  .openapi('Operation')
+export type OperationAnswer = z.infer<typeof operationSchema>
+
+/** The stored view; this module's own writers made it. */
+export function resetOf(row: Pick<ResetRow, 'view'>): ResetView {
+  return row.view as ResetView
+}
+
+export function operationOf(row: Pick<OperationRow, 'view'>): OperationAnswer {
+  return row.view as OperationAnswer
+}
+
+/** Whether it is settled what became of the target: what a long poll waits for. */
+export function isDecided(view: ResetView): boolean {
+  return view.result !== null || view.endedAt !== null
+}
