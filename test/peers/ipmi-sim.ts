@@ -1,9 +1,18 @@
 // OpenIPMI's ipmi_sim as the BMC: sessions, sequence windows and AES are its own. `stock` is Debian's
 // program with a chassis script (suite 3 only); `modules` adds ours (ipmi-sim/): suite 17, NMI, faults.
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { isIPv6 } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,6 +22,7 @@ import { promisify } from 'node:util'
 const run = promisify(execFile)
 const PROGRAM = '/usr/bin/ipmi_sim'
 const SOURCES = join(import.meta.dirname, 'ipmi-sim')
+const CACHE = join(import.meta.dirname, '..', '..', '.peers')
 const GUID = 'a123456789abcdefa123456789abcdef'
 
 /** The simulator does not hold users to a privilege limit, so there is only this one. */
@@ -47,7 +57,10 @@ export interface Faults {
   status_delay_ms?: number
 }
 
-export const ipmiSimInstalled = existsSync(PROGRAM)
+/** Debian: openipmi, libopenipmi-dev, libssl-dev, gcc. */
+export const ipmiSimInstalled = [PROGRAM, '/usr/include/OpenIPMI/serv.h'].every((path) =>
+  existsSync(path),
+)
 
 /** Starts a simulator on a free port of its address; resolves once it answers. */
 export async function startIpmiSim(options: IpmiSimOptions): Promise<IpmiSim> {
@@ -59,7 +72,12 @@ export async function startIpmiSim(options: IpmiSimOptions): Promise<IpmiSim> {
   writeFileSync(join(directory, 'lan.conf'), configuration(options, lan))
   writeFileSync(join(directory, 'power'), '1\n')
   const simulator = new IpmiSim(directory, { address, port }, kind)
-  await simulator.start()
+  try {
+    await simulator.start()
+  } catch (error) {
+    await simulator.remove()
+    throw error
+  }
   return simulator
 }
 
@@ -184,23 +202,28 @@ function configuration(
   ].join('\n')
 }
 
-let modulesDirectory: Promise<string> | undefined
-
-/** Compiles our modules once per test process. */
-function compiledModules(): Promise<string> {
-  modulesDirectory ??= compileModules()
-  return modulesDirectory
-}
-
-async function compileModules(): Promise<string> {
-  const directory = mkdtempSync(join(tmpdir(), 'palisade-ipmi-modules-'))
-  process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
-  for (const [name, ...libraries] of [['palmod'], ['sha256', '-lcrypto']]) {
+/** Compiles our modules where they have changed; kept for later runs under `.peers`. */
+async function compiledModules(): Promise<string> {
+  const names = ['palmod', 'sha256']
+  const digest = createHash('sha256')
+  for (const name of names) digest.update(readFileSync(join(SOURCES, `${name}.c`)))
+  const kept = join(CACHE, `ipmi-sim-${digest.digest('hex').slice(0, 16)}`)
+  if (existsSync(kept)) return kept
+  mkdirSync(CACHE, { recursive: true })
+  const fresh = mkdtempSync(join(CACHE, 'compiling-'))
+  for (const name of names) {
     const flags = ['-Wall', '-Wextra', '-Wno-deprecated-declarations', '-shared', '-fPIC', '-O2']
-    const output = ['-o', join(directory, `${name}.so`), join(SOURCES, `${name}.c`)]
-    await run('gcc', [...flags, ...output, ...libraries])
+    const files = ['-o', join(fresh, `${name}.so`), join(SOURCES, `${name}.c`)]
+    await run('gcc', [...flags, ...files, '-lcrypto'])
   }
-  return directory
+  try {
+    renameSync(fresh, kept)
+  } catch (error) {
+    // Another test process was faster.
+    rmSync(fresh, { recursive: true })
+    if (!existsSync(kept)) throw error
+  }
+  return kept
 }
 
 async function freePort(address: string): Promise<number> {
