@@ -14,6 +14,7 @@ import {
   PING_TEXT,
 } from '../protocol/link.ts'
 import { PROTOCOL_VERSION } from '../protocol/version.ts'
+import { type ConnectFaults, watchConnectFaults } from './connect-fault.ts'
 import type { Journal } from './journal.ts'
 
 const PING_EVERY_MS = 10_000
@@ -66,6 +67,7 @@ export interface HubLinkOptions {
 interface Connection {
   socket: WebSocket
   over: boolean
+  challenged: boolean
   welcomed: boolean
   heardAt: number
   timers: Set<Cancel>
@@ -83,6 +85,7 @@ export class HubLink {
   #retry: Cancel | undefined
   #pump: Cancel | undefined
   #unlisten: Cancel | undefined
+  #faults: ConnectFaults | undefined
 
   constructor(options: HubLinkOptions) {
     this.#options = options
@@ -100,6 +103,7 @@ export class HubLink {
   start(): void {
     if (this.#unlisten !== undefined) return
     this.#unlisten = this.#options.journal.onDurable(() => this.#reportSoon())
+    this.#faults = watchConnectFaults(this.#options.url)
     this.#dial()
   }
 
@@ -117,7 +121,8 @@ export class HubLink {
     this.#unlisten?.()
     this.#retry?.()
     this.#pump?.()
-    this.#unlisten = this.#retry = this.#pump = undefined
+    this.#faults?.stop()
+    this.#unlisten = this.#retry = this.#pump = this.#faults = undefined
     if (this.#connection !== undefined) this.#close(this.#connection)
     this.#enter({ phase: 'stopped', detail })
   }
@@ -134,24 +139,28 @@ export class HubLink {
     const connection: Connection = {
       socket,
       over: false,
+      challenged: false,
       welcomed: false,
       heardAt: clock.now(),
       timers: new Set(),
       reporting: undefined,
     }
     this.#connection = connection
-    let fault = ''
-    socket.addEventListener('error', (event) => {
-      fault = faultOf(event)
-    })
     socket.addEventListener('close', ({ code, reason }) => {
-      const said = reason === '' ? fault || `code ${code}` : `${printable(reason)} (${code})`
-      this.#lost(connection, `the hub's connection ended: ${said}`)
+      this.#lost(connection, this.#whyClosed(connection, code, reason))
     })
     socket.addEventListener('message', ({ data }) => this.#hear(connection, data))
     this.#later(connection, WELCOME_WITHIN_MS, () => {
       if (!connection.welcomed) this.#lost(connection, 'the hub did not welcome in time')
     })
+  }
+
+  #whyClosed(connection: Connection, code: number, reason: string): string {
+    const fault = this.#faults?.take() ?? ''
+    if (reason !== '') return `the hub closed the link: ${printable(reason)} (${code})`
+    if (connection.challenged) return `the link was cut (${code})`
+    const said = fault || 'it answers, but not as a hub'
+    return `no connection to ${this.#options.url}: ${said}`
   }
 
   #address(): string {
@@ -223,6 +232,8 @@ export class HubLink {
   }
 
   async #answer(connection: Connection, { v, nonce }: Extract<FromHub, { type: 'challenge' }>) {
+    if (connection.challenged) return
+    connection.challenged = true
     if (v !== PROTOCOL_VERSION) {
       const said = `the hub speaks version ${v}, this agent version ${PROTOCOL_VERSION}`
       return this.#lost(connection, said)
@@ -324,11 +335,4 @@ function parseMessage(text: string): FromHub | undefined {
   } catch {
     return undefined
   }
-}
-
-function faultOf(event: { message?: string; error?: unknown }): string {
-  const { error } = event
-  const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  if (inner instanceof Error && 'code' in inner) return String(inner.code)
-  return printable(event.message ?? '') || 'no answer'
 }
