@@ -46,6 +46,8 @@ export class FaultyDisk {
   /** Errors for the next writes and syncs, in order; undefined lets one pass. */
   readonly writeFaults: (string | undefined)[] = []
   readonly syncFaults: (string | undefined)[] = []
+  /** While set, a sync waits for it. */
+  held: Promise<void> | undefined
 
   readonly openFile: OpenFile = async (path, flags, mode) => {
     const file = await open(path, flags, mode)
@@ -60,6 +62,7 @@ export class FaultyDisk {
       truncate: (length) => file.truncate(length),
       datasync: async () => {
         this.syncs += 1
+        await this.held
         const code = this.syncFaults.shift()
         if (code !== undefined) throw Object.assign(new Error(code), { code })
         await file.datasync()

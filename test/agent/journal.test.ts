@@ -55,8 +55,28 @@ describe('appending', () => {
     const records = await Promise.all(
       Array.from({ length: 256 }, (_, index) => journal.append([note(index)])),
     )
+    expect(disk.syncs - before).toBeGreaterThan(0)
     expect(disk.syncs - before).toBeLessThanOrEqual(3)
     expect(records.map(([record]) => record?.seq)).toEqual(records.map((_, index) => index + 1))
+  })
+
+  test('nobody goes on before the disk has synced what it appended', async () => {
+    const disk = new FaultyDisk()
+    const journal = await openAt(await place(), { openFile: disk.openFile })
+    let release = () => {}
+    disk.held = new Promise((resolve) => {
+      release = resolve
+    })
+    let wentOn = 0
+    const first = journal.append([note(1)]).then(() => wentOn++)
+    await expect.poll(() => disk.syncs).toBe(1)
+    const second = journal.append([note(2)]).then(() => wentOn++)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(wentOn).toBe(0)
+    expect(journal.durable.seq).toBe(0)
+    release()
+    await Promise.all([first, second])
+    expect(disk.syncs).toBe(2)
   })
 
   test('who waited goes on before the event loop turns', async () => {
