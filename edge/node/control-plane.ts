@@ -6,6 +6,7 @@ import { createAdaptorServer, type WebSocketServerLike } from '@hono/node-server
 import { WebSocketServer } from 'ws'
 import { openDatabase } from '../../db/client.ts'
 import { migrateDatabase } from '../../db/migrate.ts'
+import { SOFTWARE_VERSION } from '../../protocol/version.ts'
 import { nodeClock, nodeRandom } from '../../runtime/node.ts'
 import { createApp } from '../app.ts'
 import type { Deps, Log } from '../ports.ts'
@@ -33,7 +34,6 @@ export interface ControlPlane {
   stop(): Promise<void>
 }
 
-const VERSION = '0.1.0'
 const MIGRATIONS = join(import.meta.dirname, '..', '..', 'migrations')
 /** The longest report: 200 records of the longest order each, and some more. */
 const MESSAGE_MAX = 16_777_216
@@ -76,7 +76,7 @@ async function open(
   const signals = localSignals(clock)
   const base = { db, clock, random, signals, key, log }
   const hubs = localHubs(base)
-  const deps: Deps = { ...base, hubs, version: VERSION }
+  const deps: Deps = { ...base, hubs, version: SOFTWARE_VERSION }
   const server = await listen(deps, { host, port }, closers)
   closers.push(() => {
     signals.stop()
