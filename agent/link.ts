@@ -10,7 +10,7 @@ import {
   type FromAgent,
   type FromHub,
   fromHubSchema,
-  linkPath,
+  LINK_PATH,
   PING_TEXT,
 } from '../protocol/link.ts'
 import { PROTOCOL_VERSION } from '../protocol/version.ts'
@@ -164,8 +164,10 @@ export class HubLink {
   }
 
   #address(): string {
-    const { url, site } = this.#options
-    return `${url.replace(/^http/, 'ws').replace(/\/+$/, '')}${linkPath(site)}`
+    const { url, site, agent } = this.#options
+    const address = new URL(`${url.replace(/^http/, 'ws').replace(/\/+$/, '')}${LINK_PATH}`)
+    address.search = new URLSearchParams({ site, agent }).toString()
+    return address.href
   }
 
   #later(connection: Connection, delayMs: number, act: () => void): Cancel {

@@ -4,10 +4,8 @@ import { z } from 'zod'
 import { recordSchema } from './report.ts'
 import { PROTOCOL_VERSION } from './version.ts'
 
-/** Where the WebSocket of a site's agents is opened. */
-export function linkPath(site: string): string {
-  return `/v1/sites/${encodeURIComponent(site)}/link`
-}
+/** Where the WebSocket is opened, with the query parameters `site` and `agent`. */
+export const LINK_PATH = '/v1/agents/link'
 
 /** JWS `typ` of the agent's answer to the challenge. */
 export const HELLO_TYPE = 'palisade-hello+jwt'

@@ -17,7 +17,7 @@ export class HubStub {
   readonly hellos: Hello[] = []
   readonly journalled: string[] = []
   readonly faults: string[] = []
-  readonly paths: string[] = []
+  readonly queries: string[] = []
   readonly sockets = new Set<WebSocket>()
   reports = 0
   duplicates = 0
@@ -38,7 +38,7 @@ export class HubStub {
     this.#key = key
     const wss = new WebSocketServer({ server })
     wss.on('connection', (socket, request) => {
-      this.paths.push(request.url ?? '')
+      this.queries.push(request.url ?? '')
       this.#connect(socket)
     })
   }

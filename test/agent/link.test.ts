@@ -66,7 +66,7 @@ test('the agent proves itself to the challenge and tells what it holds', async (
   await journal.append([note(1)])
   link.start()
   await connected(link)
-  expect(hub.paths).toEqual(['/v1/sites/tokyo1/link'])
+  expect(hub.queries).toEqual(['/v1/agents/link?site=tokyo1&agent=HACON1'])
   expect(hub.hellos).toEqual([
     {
       v: 1,
