@@ -25,7 +25,7 @@ import {
   type Transcript,
 } from './rakp.ts'
 import { PAYLOAD, type Packet, wrapHandshake } from './rmcp.ts'
-import { isCredentialRefusal, isRoleRefusal } from './status-code.ts'
+import { isCredentialRefusal, isRoleRefusal, isStale } from './status-code.ts'
 
 /** How a login is attempted; `login-plan.ts` says which ways are tried in which order. */
 export interface LoginVariant {
@@ -178,6 +178,7 @@ export class Handshake {
 
   #refused({ status, consoleId }: Refusal): Progress {
     if (isRoleRefusal(status)) return failed({ kind: 'role-refused', status })
+    if (isStale(status)) return failed({ kind: 'interrupted', step: this.#step })
     if (status === PROOF_REFUSED && this.#step === 'RAKP 3')
       return failed({ kind: 'proof-refused' })
     // This ends all logins, so it takes more than a guessed tag to say it.

@@ -20,8 +20,11 @@ import {
 
 /** Open Session is sent again after these times; then the BMC counts as silent. */
 const OPENING_WAITS_MS = [300, 500, 800, 1200]
-/** RAKP packets belong to one attempt, so it is soon begun anew. */
-const RAKP_WAITS_MS = [400, 600]
+/**
+ * RAKP packets belong to one attempt, which is then begun anew. The first wait is long because only the
+ * answer to the newest RAKP 1 counts: a BMC slower than both waits could never be logged in to.
+ */
+const RAKP_WAITS_MS = [800, 1700]
 const COMMAND_WAITS_MS = [400, 400, 400, 400]
 const LEVEL_NOT_AVAILABLE = 0x80
 const LEVEL_ABOVE_LIMIT = 0x81

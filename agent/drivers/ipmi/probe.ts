@@ -2,7 +2,7 @@
 import type { Cancel, Clock, Random } from '../../../core/ports.ts'
 import { getChannelAuthenticationCapabilities } from './get-channel-authentication-capabilities.ts'
 import { decodeResponse, encodeRequest } from './message.ts'
-import { isRmcpIpmi, unwrapV15, wrapV15 } from './rmcp.ts'
+import { unwrapV15, unwrapV20, wrapV15 } from './rmcp.ts'
 import type { OpenUdp, Udp } from './udp.ts'
 
 const RESEND_MS = 250
@@ -60,10 +60,10 @@ function question(rqSeq: number): Uint8Array {
   return wrapV15(encodeRequest({ netFn, code, rqSeq, body: encode() }))
 }
 
-/** A message that can be read must answer one of our questions; other RMCP traffic counts as it is. */
+/** The answer to one of our questions, or a well-formed packet of the newer envelope. */
 function isAnswer(datagram: Uint8Array, isAsked: (rqSeq: number) => boolean): boolean {
-  if (!isRmcpIpmi(datagram)) return false
   const message = unwrapV15(datagram)
-  const response = message && decodeResponse(message)
-  return response ? isAsked(response.rqSeq) : datagram.length >= 16
+  if (!message) return unwrapV20(datagram) !== undefined
+  const response = decodeResponse(message)
+  return response !== undefined && isAsked(response.rqSeq)
 }

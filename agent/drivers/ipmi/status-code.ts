@@ -37,6 +37,11 @@ export function isRoleRefusal(status: number): boolean {
   return status === 0x09 || status === 0x0a
 }
 
+/** The BMC has forgotten the attempt, or finished it although we have not heard so. */
+export function isStale(status: number): boolean {
+  return status === 0x02 || status === 0x08
+}
+
 /** User or password are not accepted: trying again only leads to a lockout (spec rules.md R18). */
 export function isCredentialRefusal(status: number): boolean {
   return status >= 0x0c && status <= 0x0f

@@ -67,6 +67,35 @@ test('noise at any moment crashes nothing and stops no login', () => {
   )
 })
 
+test('a probe takes no answer to a question that it did not ask', async () => {
+  const { clock, bmc, controller, forge } = forgeable()
+  clock.advance(100)
+  bmc.dead = true
+  const answered = controller.probe(600)
+  clock.advance(100)
+  // Message number 40 in the session-less wrapper; the probe has asked one question so far.
+  const header = Buffer.from('0600ff0700000000000000000008', 'hex')
+  forge(Buffer.concat([header, Buffer.from([0x81, 0x1c, 0, 0x20, 40 << 2, 0x38, 0, 0])]))
+  forge(Buffer.from('0600ff0700', 'hex'))
+  forge(Buffer.from('0600ff0706', 'hex'))
+  clock.advance(600)
+  expect(await answered).toBe(false)
+})
+
+test('a refusal that guesses the tag but not the session ends no logins', () => {
+  const { clock, bmc, controller, forge } = forgeable()
+  bmc.latencyMs = 50
+  clock.advance(150)
+  // Open Session is answered, RAKP 1 is under way: "user name unknown" under every tag.
+  expect(bmc.logins).toHaveLength(1)
+  for (let tag = 0; tag < 256; tag++) {
+    const header = Buffer.from('0600ff07061300000000000000000800', 'hex')
+    forge(Buffer.concat([header, Buffer.from([tag, 0x0d, 0, 0, 0, 0, 0, 0])]))
+  }
+  clock.advance(3000)
+  expect(controller.link).toMatchObject({ state: 'up', permanent: false })
+})
+
 test('altered and replayed replies answer no effect', () => {
   const alteration = fc.tuple(fc.nat(), fc.nat(), fc.integer({ min: 1, max: 255 }))
   fc.assert(

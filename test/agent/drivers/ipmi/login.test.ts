@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import type { Clock } from '../../../../core/ports.ts'
+import { VirtualClock } from '../../../lab/virtual-clock.ts'
 import { rig } from './rig.ts'
 
 describe('the way in', () => {
@@ -92,6 +94,27 @@ describe('the way in', () => {
     }
   })
 
+  test.each([300, 600, 1500])(
+    'leads into a BMC whose answers take %d ms, drawing its random number anew',
+    async (ms) => {
+      const { controller, pass } = rig({}, (it) => {
+        it.latencyMs = ms / 2
+      })
+      await pass(10_000)
+      expect(controller.link).toMatchObject({ state: 'up', permanent: false })
+    },
+  )
+
+  test('is not taken when the BMC opens without authentication', async () => {
+    const { bmc, controller, pass } = rig({}, (it) => {
+      it.downgrades = true
+    })
+    await pass(200)
+    expect(bmc.logins).toEqual(['17.0', '3.0', '17.4', '3.4'])
+    expect(bmc.roles).toEqual([])
+    expect(controller.link).toMatchObject({ state: 'down', permanent: false })
+  })
+
   test('survives one doubled packet, though the BMC draws its random number twice', async () => {
     const { bmc, controller, pass } = rig()
     bmc.doubles = true
@@ -166,6 +189,15 @@ describe('refused for now, and tried again', () => {
     expect(controller.link.state).toBe('up')
   })
 
+  test('by the proven way only, when it was proven before', async () => {
+    const { bmc, pass, read } = rig()
+    await pass(100)
+    bmc.restart()
+    bmc.openStatus = () => 0x01
+    await read(900)
+    expect(bmc.logins).toEqual(['17.0', '17.0'])
+  })
+
   test('while nothing answers: down after three seconds, up soon after it is back', async () => {
     const { bmc, controller, links, pass } = rig({}, (it) => {
       it.dead = true
@@ -219,6 +251,29 @@ describe('a session that falls silent', () => {
     bmc.dead = false
     await pass(6000)
     expect(controller.link.state).toBe('up')
+  })
+
+  test('only because this process stood still is not taken for dead', async () => {
+    const clock = new VirtualClock()
+    let stoodStillMs = 0
+    const now = () => clock.now() + stoodStillMs
+    const after: Clock['after'] = (delayMs, callback) => clock.after(delayMs, callback)
+    const wall = () => clock.wall()
+    const { bmc, controller, links, read } = rig(
+      { clock: { now, after, wall, wallMs: () => clock.wallMs() } },
+      undefined,
+      clock,
+    )
+    clock.advance(100)
+    bmc.pause()
+    void controller.read(10_000)
+    clock.advance(390)
+    stoodStillMs = 5000
+    clock.advance(20)
+    bmc.resume()
+    clock.advance(10)
+    expect(links.map(({ state }) => state)).toEqual(['connecting', 'up'])
+    expect(await read(500)).toMatchObject({ value: 'on' })
   })
 
   test('of a BMC that opens sessions and never answers in them costs few of its slots', async () => {

@@ -250,6 +250,15 @@ describe('a read', () => {
   })
 })
 
+test('a busy BMC is asked no faster than a silent one', async () => {
+  const { bmc, pass, read } = rig()
+  await pass(100)
+  bmc.status = () => ({ code: 0xc0, body: [] })
+  const asked = bmc.asked.length
+  await read(1150)
+  expect(bmc.asked.length - asked).toBe(3)
+})
+
 describe('an idle controller', () => {
   test('keeps one timer and asks once in twenty seconds', async () => {
     const { bmc, clock, pass, links } = rig()

@@ -10,8 +10,8 @@ import { ScriptedBmc } from './scripted-bmc.ts'
 export function rig(
   settings: Partial<IpmiOptions> = {},
   arrange: (bmc: ScriptedBmc) => void = () => {},
+  clock = new VirtualClock(),
 ) {
-  const clock = new VirtualClock()
   const bmc = new ScriptedBmc(clock)
   arrange(bmc)
   const links: Link[] = []

@@ -45,6 +45,8 @@ export class ScriptedBmc {
   /** Status of Open Session; 0 lets it pass. */
   openStatus: (request: { suite: Suite | undefined; privilege: number }) => number = ({ suite }) =>
     suite ? 0 : 0x11
+  /** Opens every session without any algorithm, whatever was asked for. */
+  downgrades = false
   /** Status of RAKP 2 for this role, after the user name was found. */
   roleStatus: (role: number) => number = () => 0
   /** Highest level for Set Session Privilege Level. */
@@ -200,6 +202,7 @@ export class ScriptedBmc {
     head(request, 0, consoleId).copy(response)
     response.writeUInt32LE(bmcId, 8)
     request.copy(response, 12, 8, 32)
+    if (this.downgrades) for (const at of [16, 24, 32]) response.writeUInt8(0, at)
     return response
   }
 
