@@ -2,6 +2,7 @@
 
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
+import { LINK_PATH } from '../protocol/link.ts'
 import { authenticate, type Env } from './auth.ts'
 import { ApiError, describeError, problemResponse } from './errors.ts'
 import type { Deps } from './ports.ts'
@@ -27,13 +28,13 @@ export function createApp(deps: Deps) {
   )
   limitBodies(app)
 
-  app.get('/v1/sites/:site/link', async (c) => {
+  app.get(LINK_PATH, async (c) => {
     if (c.req.header('upgrade')?.toLowerCase() !== 'websocket') {
       throw new ApiError('upgrade-required', 'agents connect here by WebSocket', {
         headers: { upgrade: 'websocket' },
       })
     }
-    return await deps.hubs.accept({ site: c.req.param('site'), context: c })
+    return await deps.hubs.accept({ site: c.req.query('site') ?? '', context: c })
   })
   const open = app.route('/', healthRoutes(deps)).route('/', publicAgentRoutes(deps))
   describeApi(app, deps)

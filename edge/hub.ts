@@ -66,7 +66,7 @@ export const CLOSE = {
 } as const
 
 export const HELLO_WITHIN_MS = 10_000
-export const SILENT_AFTER_MS = 60_000
+export const SILENT_AFTER_MS = 30_000
 /** Before the hello nothing larger is read. */
 const HELLO_CHARACTERS_MAX = 16_384
 

@@ -117,7 +117,7 @@ describe.skipIf(findPostgres() === undefined)('the HTTP interface', () => {
   })
 
   test('an agent link that is no WebSocket is told so', async () => {
-    expect(code(await plane.ask('/v1/sites/lab/link', { token: null }))).toEqual([
+    expect(code(await plane.ask('/v1/agents/link?site=lab', { token: null }))).toEqual([
       426,
       'upgrade-required',
     ])
