@@ -1,16 +1,12 @@
-// The rungs that go through the BMC: diagnostic interrupt, hard reset, power off.
-import { isLoose } from '../shot.ts'
+// The rungs that end a boot through the BMC and cannot be seen: diagnostic interrupt and hard reset.
 import {
   LOOK_AFTER_MS,
-  OFF_READ_WITHIN_MS,
   type Phase,
   type PowerLook,
   REORDERING_GRACE_MS,
-  SESSION_SETTLED_MS,
-  SWITCH_AGAIN_AFTER_MS,
-  SWITCH_ATTEMPTS_MAX,
   type Turn,
 } from './ladder.ts'
+import { enterOff } from './off-rung.ts'
 import { enterPdu } from './outlet-rung.ts'
 import {
   BMC,
@@ -22,7 +18,6 @@ import {
   lookAgainSoon,
   lookAtPower,
   note,
-  provesOffAfterShot,
 } from './turn.ts'
 
 type PhaseOf<N extends Phase['name']> = Extract<Phase, { name: N }>
@@ -139,95 +134,4 @@ export function hardDue(turn: Turn, phase: PhaseOf<'hard'>): void {
     return fail(turn, 'unknown', 'the BMC did not answer the hard reset and PDU control is off')
   }
   if (phase.heardAt === undefined) lookAtPower(turn)
-}
-
-/** Power off by the BMC, proven by reading it. `until` bounds the wait for a BMC that has no session. */
-export function enterOff(turn: Turn, until?: number): void {
-  const { ladder, at } = turn
-  const next = ladder.plan.feeds.length > 0 && !ladder.feeds.some(({ cut }) => cut) ? 'pdu' : 'fail'
-  if (ladder.offTried) return leaveOff(turn, next, 'power off by the BMC was tried before')
-  ladder.offTried = true
-  ladder.phase = {
-    name: 'off',
-    shot: fire(turn, 'off', BMC, 'off'),
-    until: until ?? at.ms + ladder.plan.hardResetTimeoutMs,
-    attempts: 1,
-    next,
-  }
-  lookAgainSoon(turn)
-}
-
-export function offAnswered(
-  turn: Turn,
-  phase: PhaseOf<'off'>,
-  answer: string,
-  detail: string,
-): void {
-  const { ladder, at } = turn
-  note(turn, bmcSource(turn), `power off ${answer}${detail === '' ? '' : `: ${detail}`}`)
-  switch (answer) {
-    case 'accepted':
-      ladder.phase = { ...phase, until: at.ms + OFF_READ_WITHIN_MS }
-      return lookAtPower(turn)
-    case 'unreachable':
-      if (phase.next === 'pdu') return enterPdu(turn)
-      return lookAtPower(turn)
-    case 'refused':
-      // It may be off already, which only a look can tell.
-      ladder.phase = { ...phase, until: Math.min(phase.until, at.ms + LOOK_AFTER_MS) }
-      return lookAtPower(turn)
-    default:
-      return lookAtPower(turn)
-  }
-}
-
-export function offLooked(turn: Turn, phase: PhaseOf<'off'>, look: PowerLook): void {
-  const { ladder, at } = turn
-  if (provesOffAfterShot(turn, look)) {
-    note(turn, bmcSource(turn), 'power read off', look.readAt)
-    return conclude(turn, { result: 'POFF', fenced: true, grade: 'confirmed' })
-  }
-  lookAgainSoon(turn)
-  if (look.value === 'off' && phase.next === 'fail') waitForSettledSession(turn, phase, look)
-  const shot = findShot(turn, phase.shot)
-  if (!shot || look.value === 'silent' || look.askedAt <= shot.intendedAt) return
-  if (shot.answer === 'refused' && look.value === 'on') {
-    return leaveOff(turn, phase.next, 'the BMC refused to power off and power was read on')
-  }
-  const neverSent = shot.answer === 'unreachable'
-  const didNotTake =
-    isLoose(shot) && look.value === 'on' && look.askedAt >= shot.intendedAt + SWITCH_AGAIN_AFTER_MS
-  if (phase.attempts >= SWITCH_ATTEMPTS_MAX || (!neverSent && !didNotTake)) return
-  ladder.phase = {
-    ...phase,
-    shot: fire(turn, 'off', BMC, 'off'),
-    attempts: phase.attempts + 1,
-    until: Math.max(phase.until, at.ms + LOOK_AFTER_MS),
-  }
-}
-
-/**
- * "Off" of a young session proves nothing yet; where no other rung is left, it is worth the wait. Once:
- * a BMC that keeps restarting must not keep the ladder open.
- */
-function waitForSettledSession(turn: Turn, phase: PhaseOf<'off'>, look: PowerLook): void {
-  if (phase.patient) return
-  const settledAt = look.sessionOpenedAt + SESSION_SETTLED_MS + LOOK_AFTER_MS
-  turn.ladder.phase = { ...phase, until: Math.max(phase.until, settledAt), patient: true }
-}
-
-export function offDue(turn: Turn, phase: PhaseOf<'off'>): void {
-  if (turn.at.ms < phase.until) return lookAtPower(turn)
-  const sent = findShot(turn, phase.shot)?.answer !== 'unreachable'
-  const why = sent
-    ? 'the BMC was told to power off and power was never read off'
-    : 'there was no way to the BMC to power off'
-  leaveOff(turn, phase.next, why)
-}
-
-function leaveOff(turn: Turn, next: 'pdu' | 'fail', why: string): void {
-  note(turn, bmcSource(turn), why)
-  if (next === 'pdu') return enterPdu(turn)
-  const loose = turn.ladder.shots.some((shot) => shot.rung !== 'soft' && isLoose(shot))
-  fail(turn, loose ? 'unknown' : 'failed', why)
 }

@@ -57,7 +57,7 @@ export type Phase =
   | { name: 'recording' }
   | { name: 'waiting'; onAt: number }
   /** `bmcSaid`: read after the last `on` that the BMC was given. */
-  | { name: 'on'; until: number; bmcRetryAt?: number; bmcSaid?: 'on' | 'off' }
+  | { name: 'on'; until: number; bmcRetryAt: number; bmcSaid?: 'on' | 'off' }
   | { name: 'ended' }
 
 /** The last look after the hold-up time: everything off again, and nothing answers at the BMC. */

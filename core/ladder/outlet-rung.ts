@@ -1,6 +1,6 @@
 // The rung that cuts every feed at its PDU and proves it: all read off, held up, all read off again,
 // and the BMC silent.
-import { begin, enterOff } from './bmc-rungs.ts'
+import { begin } from './bmc-rungs.ts'
 import {
   type FeedState,
   LOOK_AGAIN_MS,
@@ -12,6 +12,7 @@ import {
   type Turn,
   type Verifying,
 } from './ladder.ts'
+import { enterOff } from './off-rung.ts'
 import {
   bmcSource,
   conclude,

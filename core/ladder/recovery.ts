@@ -70,22 +70,41 @@ function poweredOffByBmc({ ladder }: Turn): boolean {
  */
 export function enterOn(turn: Turn): void {
   const { ladder, at } = turn
-  const byBmc = poweredOffByBmc(turn)
   const cut = ladder.feeds.filter((feed) => feed.cut)
-  const bmcTimeMs = cut.length > 0 ? BMC_BOOTS_WITHIN_MS : POWER_ON_RETRY_MS * POWER_ON_ATTEMPTS_MAX
   ladder.phase = {
     name: 'on',
-    until: at.ms + (byBmc ? bmcTimeMs : OUTLETS_READ_WITHIN_MS),
-    ...(byBmc ? { bmcRetryAt: at.ms + (cut.length > 0 ? LOOK_AFTER_MS : POWER_ON_RETRY_MS) } : {}),
+    until: at.ms + timeToComeBackMs(turn),
+    bmcRetryAt: at.ms + (cut.length > 0 ? LOOK_AFTER_MS : POWER_ON_RETRY_MS),
   }
   for (const feed of cut) {
     feed.attempts = 0
     switchFeed(turn, feed, 'on')
   }
   if (cut.length > 0) return lookAtOutlets(turn)
-  if (!byBmc) return
-  fire(turn, 'on', BMC, 'on')
+  if (poweredOffByBmc(turn)) fire(turn, 'on', BMC, 'on')
   lookAgainSoon(turn)
+}
+
+/** Power on is settled by looking too; an outlet that never got its command gets it now. */
+export function resumeOn(turn: Turn): void {
+  const { ladder, at } = turn
+  const given = ladder.shots.filter(({ rung }) => rung === 'on')
+  ladder.phase = {
+    name: 'on',
+    until: at.ms + timeToComeBackMs(turn),
+    bmcRetryAt: at.ms + LOOK_AFTER_MS,
+  }
+  for (const feed of ladder.feeds) {
+    if (feed.cut && !given.some(({ id }) => id === feed.shot)) switchFeed(turn, feed, 'on')
+  }
+  if (ladder.feeds.some(({ cut }) => cut)) lookAtOutlets(turn)
+  else lookAtPower(turn)
+}
+
+function timeToComeBackMs(turn: Turn): number {
+  if (!poweredOffByBmc(turn)) return OUTLETS_READ_WITHIN_MS
+  if (turn.ladder.feeds.some(({ cut }) => cut)) return BMC_BOOTS_WITHIN_MS
+  return POWER_ON_RETRY_MS * POWER_ON_ATTEMPTS_MAX
 }
 
 export function onLookedAtOutlets(turn: Turn, look: OutletLook): void {
@@ -134,7 +153,7 @@ function finishWhenOn(turn: Turn): void {
 export function onDue(turn: Turn, phase: OnPhase): void {
   const { ladder, at } = turn
   if (at.ms >= phase.until) return giveUp(turn)
-  if (phase.bmcRetryAt !== undefined && at.ms >= phase.bmcRetryAt) {
+  if (at.ms >= phase.bmcRetryAt) {
     const { bmcSaid: _, ...next } = phase
     const again = phase.bmcSaid !== 'on' && mayPowerOn(turn, phase)
     ladder.phase = { ...(again ? next : phase), bmcRetryAt: at.ms + POWER_ON_RETRY_MS }

@@ -6,7 +6,6 @@ import type { Shot, ShotAnswer, ShotState } from '../shot.ts'
 import { begin, concludeDump, hardAnswered, noteNotice, softAnswered } from './bmc-rungs.ts'
 import {
   type Action,
-  BMC_BOOTS_WITHIN_MS,
   type Ladder,
   LOOK_AFTER_MS,
   type Moment,
@@ -15,7 +14,7 @@ import {
   type Turn,
 } from './ladder.ts'
 import { switchFeed } from './outlet-rung.ts'
-import { recorded } from './recovery.ts'
+import { recorded, resumeOn } from './recovery.ts'
 import { blankLadder } from './step.ts'
 import { end, lookAtOutlets, lookAtPower, note, takeAnswer } from './turn.ts'
 
@@ -180,22 +179,6 @@ function resumeOff(turn: Turn, id: number): void {
   const next = ladder.plan.feeds.length > 0 && !ladder.feeds.some(({ cut }) => cut) ? 'pdu' : 'fail'
   ladder.phase = { name: 'off', shot: id, until: at.ms + OFF_READ_WITHIN_MS, attempts: 1, next }
   lookAtPower(turn)
-}
-
-/** Power on is settled by looking too; an outlet that never got its command gets it now. */
-function resumeOn(turn: Turn): void {
-  const { ladder, at } = turn
-  const given = ladder.shots.filter(({ rung }) => rung === 'on')
-  ladder.phase = {
-    name: 'on',
-    until: at.ms + BMC_BOOTS_WITHIN_MS,
-    bmcRetryAt: at.ms + LOOK_AFTER_MS,
-  }
-  for (const feed of ladder.feeds) {
-    if (feed.cut && !given.some(({ id }) => id === feed.shot)) switchFeed(turn, feed, 'on')
-  }
-  if (ladder.feeds.some(({ cut }) => cut)) lookAtOutlets(turn)
-  else lookAtPower(turn)
 }
 
 /** Outlets are settled by looking; one that never got its command gets it now. */

@@ -8,9 +8,6 @@ import {
   hardDue,
   hardLooked,
   noticed,
-  offAnswered,
-  offDue,
-  offLooked,
   softAnswered,
   softDue,
 } from './bmc-rungs.ts'
@@ -28,6 +25,7 @@ import {
   type Turn,
   wakeAt,
 } from './ladder.ts'
+import { offAnswered, offDue, offLooked } from './off-rung.ts'
 import { foundOff, pduDue, pduLooked, pduProbed, readFeeds } from './outlet-rung.ts'
 import { enterOn, onDue, onLookedAtOutlets, onLookedAtPower, recorded } from './recovery.ts'
 import {

@@ -15,8 +15,6 @@ import {
   LOOK_AGAIN_MS,
   LOOK_TIMEOUT_MS,
   type Moment,
-  type PowerLook,
-  SESSION_SETTLED_MS,
   type Turn,
 } from './ladder.ts'
 
@@ -129,18 +127,4 @@ export function end(turn: Turn): void {
   turn.ladder.phase = { name: 'ended' }
   delete turn.ladder.lookAgainAt
   turn.actions.push({ type: 'end' })
-}
-
-/**
- * Whether a look shows that our own off took effect. A BMC that has just restarted may say "off" of a
- * running machine, so the same session must have read "on" before, or must have stood long enough.
- */
-export function provesOffAfterShot(turn: Turn, look: PowerLook): boolean {
-  return (
-    look.value === 'off' &&
-    look.identity !== 'mismatch' &&
-    look.askedAt > lastIntentAt(turn, BMC) &&
-    (look.session === turn.ladder.onSession ||
-      look.askedAt - look.sessionOpenedAt >= SESSION_SETTLED_MS)
-  )
 }
