@@ -34,6 +34,8 @@ export interface RunSetup {
   writeMs: number
   crashes: Crash[]
   limitMs: number
+  /** Makes any later change of what `step` was given throw; costs as much as all the rest. */
+  freezes: boolean
 }
 
 export class LadderRun {
@@ -102,7 +104,7 @@ export class LadderRun {
   }
 
   #go([ladder, actions]: [Ladder, Action[]]): void {
-    this.ladder = freezeDeep(ladder)
+    this.ladder = this.#setup.freezes ? freezeDeep(ladder) : ladder
     const life = this.#life
     for (const action of actions) {
       if (life !== this.#life) return

@@ -361,6 +361,12 @@ export class MachineRoom {
   }
 }
 
+let lastWall = { ms: Number.NaN, text: '' }
+
 export function wallOf(ms: number): string {
-  return new Date(Date.UTC(2026, 0, 1) + ms).toISOString().replace('Z', '000Z')
+  if (lastWall.ms !== ms) {
+    const text = new Date(Date.UTC(2026, 0, 1) + ms).toISOString().replace('Z', '000Z')
+    lastWall = { ms, text }
+  }
+  return lastWall.text
 }

@@ -23,7 +23,6 @@ export const PLAN: Plan = {
   holdUpMs: 1000,
   requireGrade: 'acknowledged',
   bmc: { address: '192.168.1.51', port: 623 },
-  told: [SYSTEM],
 }
 
 export const BMC: BmcSetup = {
@@ -64,6 +63,7 @@ export interface Scene {
   crashes?: Crash[]
   writeMs?: number
   limitMs?: number
+  freezes?: boolean
 }
 
 export function setUp(scene: Scene): LadderRun {
@@ -89,6 +89,7 @@ export function setUp(scene: Scene): LadderRun {
     writeMs: scene.writeMs ?? 0,
     crashes: scene.crashes ?? [],
     limitMs: scene.limitMs ?? FOR_EVER,
+    freezes: scene.freezes ?? true,
   })
 }
 
