@@ -76,7 +76,6 @@ export function restorePlan(server: string, feeds: Plan['feeds']): Plan {
     holdUpMs: 0,
     requireGrade: 'confirmed',
     bmc: { address: '', port: 0 },
-    told: [],
   }
 }
 

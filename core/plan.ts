@@ -37,6 +37,4 @@ export interface Plan {
   holdUpMs: number
   requireGrade: RequiredGrade
   bmc: { address: string; port: number }
-  /** Every registered system of the clusters concerned: all are told of the completion. */
-  told: SystemAddress[]
 }

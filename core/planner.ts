@@ -143,9 +143,6 @@ export function planReset(site: SiteDocument, target: ResolvedTarget, mode: Rese
     holdUpMs: server.holdUpMs,
     requireGrade: confirmed ? 'confirmed' : 'acknowledged',
     bmc: { address: server.bmc.address, port: server.bmc.port },
-    told: clusters.flatMap(({ name, systems }) =>
-      systems.map((member) => addressOf({ ...member, cluster: name })),
-    ),
   }
 }
 

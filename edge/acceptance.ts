@@ -211,7 +211,7 @@ async function storeAccepted(
     const detail = `a reset of ${server} is already open`
     throw new ApiError('reset-already-open', detail, { result: 'FAIL' })
   }
-  const token = await signFitting(deps, order)
+  const token = await signOrder(order, deps.key.sign)
   const overdueAtMs = expiresAtMs + planMs(plan) + OVERDUE_MARGIN_MS
   const timing = { issuedAtMs, expiresAtMs, overdueAtMs }
   await storeOrder(tx, { id, site, kind: 'reset', token, content: order, ...timing })
@@ -222,15 +222,6 @@ async function storeAccepted(
 
 function noAgentDetail(): string {
   return `no agent of this site is connected; the order is sent if one connects within ${ORDER_LIFE_MS / 1000} s`
-}
-
-async function signFitting(deps: Deps, order: ResetOrder): Promise<string> {
-  try {
-    return await signOrder(order, deps.key.sign)
-  } catch (cause) {
-    const detail = 'the systems to be told of this reset do not fit into one order'
-    throw new ApiError('plan-too-large', detail, { cause })
-  }
 }
 
 /** The longest that the timers of a plan let a ladder take. */

@@ -31,7 +31,6 @@ export const STATUS = {
   'requester-reset-complete': 409,
   'reset-already-open': 409,
   'pair-guard': 409,
-  'plan-too-large': 409,
   'site-not-configured': 409,
   'no-seal-key': 409,
   'no-feeds': 409,

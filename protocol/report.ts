@@ -32,7 +32,6 @@ export const planSchema = z.object({
   holdUpMs: z.number().int(),
   requireGrade: z.enum(['acknowledged', 'confirmed']),
   bmc: z.object({ address: z.string(), port: z.number().int() }),
-  told: z.array(systemAddress),
 })
 
 export const requestSchema = z.object({

@@ -106,26 +106,14 @@ function stepsOfRecord(
       const detail = { state: 'DUMP' as const, address, port, number: system.number, error: null }
       return [step('ATTENTION', 'RECV', detail)]
     }
-    case 'concluded':
-      return concludedSteps(record, accepted, step)
+    case 'concluded': {
+      const { result, fenced, detail } = record.conclusion
+      const error = fenced ? null : (detail ?? null)
+      return [step('RM-RESET', 'SEND', { state: result, error })]
+    }
     default:
       return []
   }
-}
-
-function concludedSteps(
-  record: RecordOf<'concluded'>,
-  accepted: RecordOf<'accepted'> | undefined,
-  step: (kind: StepKind, direction: Step['direction'], detail: StepDetail) => Unnumbered,
-): Unnumbered[] {
-  const { result, fenced, detail } = record.conclusion
-  const told = fenced ? (accepted?.plan.told ?? []) : []
-  return [
-    ...told.map(({ address, port }) =>
-      step('ATTENTION', 'SEND', { state: result, address, port, number: null, error: null }),
-    ),
-    step('RM-RESET', 'SEND', { state: result, error: fenced ? null : (detail ?? null) }),
-  ]
 }
 
 export function wasAnswered(answer: ShotAnswer): boolean {

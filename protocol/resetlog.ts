@@ -117,14 +117,8 @@ function linesOf(record: JournalRecord, order: Known): string[][] {
     case 'noticed':
       return [noticedLine(record, order)]
     case 'concluded': {
-      const { result, fenced } = record.conclusion
-      const told = fenced ? (order.context?.plan.told ?? []) : []
-      return [
-        ...told.map(({ address, port }) =>
-          line('ATTENTION', 'SEND', address, String(port), NO_VALUE, kindOf(order), result),
-        ),
-        line('RM-RESET', 'SEND', ...requester(order), kindOf(order), answerWord(result)),
-      ]
+      const { result } = record.conclusion
+      return [line('RM-RESET', 'SEND', ...requester(order), kindOf(order), answerWord(result))]
     }
     default:
       return []

@@ -64,10 +64,13 @@ async function open(
   closers.push(lockDirectory(directory))
   const databaseAt = databaseUrl ?? (await openEmbedded(directory, closers, log))
   await migrateDatabase(databaseAt, MIGRATIONS)
-  const { db, close } = openDatabase(databaseAt, {
-    connections: 10,
-    ...(databaseUrl === undefined ? {} : { statementTimeoutMs: STATEMENT_TIMEOUT_MS }),
-  })
+  // The embedded database has one session: statements of two connections would mix in it.
+  const { db, close } = openDatabase(
+    databaseAt,
+    databaseUrl === undefined
+      ? { connections: 1 }
+      : { connections: 10, statementTimeoutMs: STATEMENT_TIMEOUT_MS },
+  )
   closers.push(close)
   const clock = nodeClock
   const random = nodeRandom

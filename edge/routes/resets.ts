@@ -56,7 +56,6 @@ const postReset = createRoute({
       'requester-being-reset',
       'requester-reset-complete',
       'site-not-configured',
-      'plan-too-large',
       'key-expired',
       'payload-too-large',
       'unsupported-media-type',

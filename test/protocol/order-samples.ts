@@ -37,7 +37,6 @@ export const PLAN = {
   holdUpMs: 1000,
   requireGrade: 'acknowledged' as const,
   bmc: { address: '192.168.1.51', port: 623 },
-  told: [a, b],
 }
 
 export const RESET_ORDER: ResetOrder = {

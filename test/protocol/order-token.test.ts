@@ -176,13 +176,12 @@ test('an expired order is recorded with its id, its token and its request', asyn
 })
 
 test('a token that outgrows a journal record is neither signed nor read', async () => {
-  const told = Array.from({ length: 600 }, (_, index) => ({
-    cluster: 'db',
-    number: index + 1,
-    address: '192.168.0.101',
-    port: 6001,
+  const feeds = Array.from({ length: 600 }, (_, index) => ({
+    pdu: 'pdu-a',
+    pduAddress: '192.168.1.101',
+    outlet: index + 1,
   }))
-  const order = { ...RESET_ORDER, plan: { ...RESET_ORDER.plan, told } }
+  const order = { ...RESET_ORDER, plan: { ...RESET_ORDER.plan, feeds } }
   await expect(signOrder(order, key)).rejects.toThrow(/at most 32768/)
   const huge = 'a'.repeat(ORDER_TOKEN_MAX + 1)
   expect(await verifyOrder(huge, { keys, site: SITE, nowMs })).toMatchObject({

@@ -92,8 +92,6 @@ test('a ladder that went to the outlets shows every step in its order', () => {
     'IPDUSD SEND pdu-b OFF',
     'IPDUSD RECV pdu-a OFF',
     'IPDUSD RECV pdu-b OFF',
-    'ATTENTION SEND POFF',
-    'ATTENTION SEND POFF',
     'RM-RESET SEND POFF',
     'IPDUSD SEND pdu-a ON',
     'IPDUSD RECV pdu-a ON',
