@@ -252,9 +252,10 @@ export class Hub {
     this.#sent.set(id, sent)
     for (const order of await listUndelivered(db, { site, name: agent, epoch })) {
       if (sent.has(order.id)) continue
+      // Noted before anything is awaited: another dispatch may be under way.
+      sent.add(order.id)
       const nowMs = clock.wallMs()
       if (!(await claimSend(db, { id: order.id, agent, epoch, nowMs }))) continue
-      sent.add(order.id)
       this.#say(id, { type: 'order', token: order.token, nowMs })
     }
   }
