@@ -4,21 +4,33 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { AUDIT_LINE_MAX } from '../protocol/audit.ts'
 import { nodeClock, nodeRandom } from '../runtime/node.ts'
-import { EXIT } from './exit.ts'
 import { boundedLines } from './lines.ts'
 import { runPalisade } from './run.ts'
 import type { World } from './world.ts'
+
+// `palisade … | head` closes the pipe early. The command goes on to its own end: exit code 0 of a reset
+// means fenced, never "nobody reads any more".
+let readerGone = false
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  readerGone = true
+})
 
 const world: World = {
   env: process.env,
   clock: nodeClock,
   random: nodeRandom,
   fetch,
-  out: (text) => void process.stdout.write(text),
+  out(text) {
+    if (!readerGone) process.stdout.write(text)
+  },
   err: (text) => void process.stderr.write(text),
   async drained() {
-    if (!process.stdout.writableNeedDrain) return
-    await new Promise((resolve) => process.stdout.once('drain', resolve))
+    if (readerGone || !process.stdout.writableNeedDrain) return
+    await new Promise((resolve) => {
+      process.stdout.once('drain', resolve)
+      process.stdout.once('close', resolve)
+    })
   },
   isTerminal: process.stdout.isTTY === true,
   readText: (path) => readText(path),
@@ -31,11 +43,6 @@ const world: World = {
   },
 }
 
-// `palisade … | head` closes the pipe early; that is no fault.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-  process.exit(EXIT.done)
-})
 process.exitCode = await runPalisade(process.argv.slice(2), world)
 
 async function readText(path: string): Promise<string> {

@@ -50,7 +50,8 @@ function clusterWarnings(site: SiteDocument, cluster: Cluster, known: Readiness)
   const { name, systems } = cluster
   const warnings: Warning[] = []
   if (systems.length < 2) {
-    const detail = `cluster ${name} has ${systems.length} systems: nobody can take over`
+    const count = systems.length === 0 ? 'no system' : 'a single system'
+    const detail = `cluster ${name} has ${count}: nobody can take over`
     warnings.push({ code: 'cluster-without-partner', subject: name, detail })
   }
   const registered = new Set(
