@@ -1,5 +1,5 @@
 // Agents, their keys, and the one-time tokens by which they enrol.
-import { and, asc, desc, eq, isNull, max, or, sql } from 'drizzle-orm'
+import { and, asc, eq, isNull, or, sql } from 'drizzle-orm'
 import type { Db } from './client.ts'
 import { agentKeys, agents, enrolments } from './schema.ts'
 
@@ -139,16 +139,6 @@ export async function claimEnrolment(
     )
     .returning()
   return row
-}
-
-/** Last sign of life of any agent of the site, where one was ever written. */
-export async function findLastHeard(db: Db, site: string): Promise<string | undefined> {
-  const [row] = await db
-    .select({ heardAt: max(agents.heardAt) })
-    .from(agents)
-    .where(eq(agents.site, site))
-    .orderBy(desc(max(agents.heardAt)))
-  return row?.heardAt ?? undefined
 }
 
 function agentIs(site: string, name: string) {

@@ -1,5 +1,5 @@
 // Restores (and, later, tests): asked for here, then moved on by what the agents' records say.
-import { and, eq, isNull, ne, sql } from 'drizzle-orm'
+import { and, eq, isNull, sql } from 'drizzle-orm'
 import type { Db } from './client.ts'
 import { operations } from './schema.ts'
 
@@ -71,23 +71,4 @@ export async function closeUnheardOperation(
     .where(and(eq(operations.id, id), eq(operations.status, from), isNull(operations.endedAt)))
     .returning({ id: operations.id })
   return moved.length === 1
-}
-
-/** Of one server, those that have not ended. */
-export async function listOpenOperations(
-  db: Db,
-  site: string,
-  server: string,
-): Promise<OperationRow[]> {
-  return await db
-    .select()
-    .from(operations)
-    .where(
-      and(
-        eq(operations.site, site),
-        eq(operations.server, server),
-        isNull(operations.endedAt),
-        ne(operations.status, 'unknown'),
-      ),
-    )
 }

@@ -10,11 +10,11 @@ import { SOFTWARE_VERSION } from '../../protocol/version.ts'
 import { nodeClock, nodeRandom } from '../../runtime/node.ts'
 import { createApp } from '../app.ts'
 import type { Deps, Log } from '../ports.ts'
-import { loadAdminToken, loadSigningKey, openDataDirectory } from './data-directory.ts'
 import { lockDirectory } from './directory-lock.ts'
 import { startEmbeddedDatabase } from './embedded-database.ts'
 import { localHubs } from './hubs.ts'
 import { stderrLog } from './log.ts'
+import { loadAdminToken, loadSigningKey, openDataDirectory } from './secret-files.ts'
 import { localSignals } from './signals.ts'
 
 export interface ControlPlaneOptions {
