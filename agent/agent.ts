@@ -173,10 +173,11 @@ export class Agent {
       return
     }
     const { revision, document } = verdict.held
-    const faults = await this.#devices.apply(document, (sealed, purpose) =>
+    const { faults, replaced } = await this.#devices.apply(document, (sealed, purpose) =>
       this.#unseal(sealed, purpose),
     )
     this.#watcher.apply(document)
+    for (const machine of replaced) this.#watcher.forget(machine)
     const detail = faults.join('; ').slice(0, 2000)
     for (const fault of faults) this.#options.log(`configuration: ${fault}`)
     this.#options.log(`site document revision ${revision} is in force`)

@@ -3,7 +3,7 @@
 
 import type { Clock, Random } from '../core/ports.ts'
 import { kgBytes } from '../core/secret-limits.ts'
-import { findServer, type Pdu, type Server, type SiteDocument } from '../core/site.ts'
+import { type Machine, machinesOf, type Pdu, type SiteDocument } from '../core/site.ts'
 import { SEAL_PURPOSE } from '../protocol/credential.ts'
 import { type Bindings, createBindings } from './bindings.ts'
 import type { Link, OutletController, PowerController } from './drivers/driver.ts'
@@ -21,7 +21,7 @@ export interface DeviceEvents {
 
 export interface DeviceName {
   kind: 'bmc' | 'pdu'
-  /** Of the server, or of the PDU. */
+  /** Of the server or management server, or of the PDU. */
   name: string
 }
 
@@ -49,8 +49,8 @@ export class Devices {
     this.#bindings = createBindings(options.bindingsFile)
   }
 
-  findBmc(server: string): PowerController | undefined {
-    return this.#bmcs.get(server)?.controller
+  findBmc(machine: string): PowerController | undefined {
+    return this.#bmcs.get(machine)?.controller
   }
 
   findPdu(name: string): OutletController | undefined {
@@ -58,20 +58,27 @@ export class Devices {
   }
 
   /**
-   * Brings the controllers in line with the document. Returns what could not be set up, one line each; the
-   * rest works.
+   * Brings the controllers in line with the document. Returns what could not be set up, one line each (the
+   * rest works), and the machines whose BMC is another one now.
    */
-  async apply(site: SiteDocument, unseal: Unseal): Promise<string[]> {
+  async apply(
+    site: SiteDocument,
+    unseal: Unseal,
+  ): Promise<{ faults: string[]; replaced: string[] }> {
     const faults: string[] = []
-    this.#drop(this.#bmcs, (name) => findServer(site, name) !== undefined)
+    const replaced: string[] = []
+    const machines = machinesOf(site)
+    this.#drop(this.#bmcs, (name) => machines.some((machine) => machine.name === name))
     this.#drop(this.#pdus, (name) => site.spec.pdus.some((pdu) => pdu.name === name))
-    for (const server of site.spec.servers) {
-      await attempt(faults, `server ${server.name}`, () => this.#applyBmc(server, unseal))
+    for (const machine of machines) {
+      await attempt(faults, `BMC of ${machine.name}`, async () => {
+        if (await this.#applyBmc(machine, unseal)) replaced.push(machine.name)
+      })
     }
     for (const pdu of site.spec.pdus) {
       await attempt(faults, `PDU ${pdu.name}`, () => this.#applyPdu(pdu, unseal))
     }
-    return faults
+    return { faults, replaced }
   }
 
   async close(): Promise<void> {
@@ -90,10 +97,11 @@ export class Devices {
     }
   }
 
-  async #applyBmc({ name, renamedFrom, bmc }: Server, unseal: Unseal): Promise<void> {
+  /** True when a controller was replaced. */
+  async #applyBmc({ name, renamedFrom, bmc }: Machine, unseal: Unseal): Promise<boolean> {
     const settings = JSON.stringify(bmc)
     const held = this.#bmcs.get(name)
-    if (held?.settings === settings) return
+    if (held?.settings === settings) return false
     const password = await unseal(bmc.password.sealed, SEAL_PURPOSE.bmcPassword)
     const kg = bmc.kg ? await unseal(bmc.kg.sealed, SEAL_PURPOSE.bmcKg) : undefined
     if (held) await held.controller.close()
@@ -118,6 +126,7 @@ export class Devices {
     })
     this.#bmcs.set(name, { settings, controller })
     controller.start()
+    return held !== undefined
   }
 
   async #applyPdu(pdu: Pdu, unseal: Unseal): Promise<void> {

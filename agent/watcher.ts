@@ -2,7 +2,7 @@
 import type { PowerLook } from '../core/ladder/ladder.ts'
 import type { Cancel, Clock, Random } from '../core/ports.ts'
 import { type PowerWatch, UNWATCHED, watchLink, watchPower } from '../core/power-watch.ts'
-import type { SiteDocument } from '../core/site.ts'
+import { type Machine, machinesOf, type SiteDocument } from '../core/site.ts'
 import type { Body } from '../protocol/report.ts'
 import { lookAtOutlets, lookAtPower } from './device-access.ts'
 import type { DeviceName, Devices } from './devices.ts'
@@ -32,6 +32,7 @@ export class Watcher {
   readonly #reported = new Map<string, string>()
   readonly #loops = new Map<string, Cancel>()
   #site: SiteDocument | undefined
+  #machines: ReadonlyMap<string, Machine> = new Map()
 
   constructor(options: WatcherOptions) {
     this.#options = options
@@ -40,9 +41,10 @@ export class Watcher {
   apply(site: SiteDocument): void {
     this.#site = site
     const wanted = new Set<string>()
-    for (const { name } of site.spec.servers) {
+    this.#machines = new Map(machinesOf(site).map((machine) => [machine.name, machine]))
+    for (const name of this.#machines.keys()) {
       wanted.add(`bmc/${name}`)
-      this.#keepLooking(`bmc/${name}`, POWER_EVERY_MS, () => this.#lookAtServer(name))
+      this.#keepLooking(`bmc/${name}`, POWER_EVERY_MS, () => this.#lookAtMachine(name))
       this.#reportPduLink(name)
     }
     for (const { name } of site.spec.pdus) {
@@ -62,8 +64,8 @@ export class Watcher {
     this.#loops.clear()
   }
 
-  power(server: string): PowerWatch {
-    return this.#power.get(server) ?? UNWATCHED
+  power(machine: string): PowerWatch {
+    return this.#power.get(machine) ?? UNWATCHED
   }
 
   /** Whether every one of these outlets was last read off. */
@@ -77,19 +79,19 @@ export class Watcher {
   linkChanged({ kind, name }: DeviceName, link: Link): void {
     if (kind === 'bmc') {
       this.#power.set(name, watchLink(this.power(name), link.state))
-      this.#observe('server', name, 'bmc', this.power(name).bmc, link.detail)
+      this.#observeMachine(name, 'bmc', this.power(name).bmc, link.detail)
       this.#options.serverChanged(name)
       return
     }
     const shown = link.state === 'up' ? 'OK' : link.state === 'down' ? 'NG' : undefined
     if (shown) this.#observe('pdu', name, 'link', shown, link.detail)
-    for (const server of this.#site?.spec.servers ?? []) this.#reportPduLink(server.name)
+    for (const machine of this.#machines.keys()) this.#reportPduLink(machine)
   }
 
   /** A device that was replaced or changed shows nothing until it has been read anew. */
-  forget(server: string): void {
-    this.#power.set(server, UNWATCHED)
-    this.#observe('server', server, 'power', '--', 'settings changed')
+  forget(machine: string): void {
+    this.#power.set(machine, { ...UNWATCHED, bmc: this.power(machine).bmc })
+    this.#observeMachine(machine, 'power', '--', 'settings changed')
   }
 
   /** Reports a value once, when it differs from what was reported last. */
@@ -107,6 +109,23 @@ export class Watcher {
     this.#options.report([
       { kind: 'observed', subject, name, attribute, value, detail: detail.slice(0, 2000), readAt },
     ])
+  }
+
+  #observeMachine(
+    name: string,
+    attribute: Observed['attribute'],
+    value: string,
+    detail?: string,
+    readAt?: string,
+  ): void {
+    this.#observe(
+      this.#machines.get(name)?.subject ?? 'server',
+      name,
+      attribute,
+      value,
+      detail,
+      readAt,
+    )
   }
 
   observeSystem(name: string, state: string): void {
@@ -131,14 +150,14 @@ export class Watcher {
     })
   }
 
-  async #lookAtServer(name: string): Promise<void> {
+  async #lookAtMachine(name: string): Promise<void> {
     const { devices, clock } = this.#options
     const look = await lookAtPower(devices, name, LOOK_TIMEOUT_MS, clock)
     const before = this.power(name)
     const after = watchPower(before, look)
     this.#power.set(name, after)
     this.#reportIdentity(name, look)
-    if (after.power !== '--') this.#observe('server', name, 'power', after.power, '', look.readAt)
+    if (after.power !== '--') this.#observeMachine(name, 'power', after.power, '', look.readAt)
     if (after.power !== before.power || after.provenOff !== before.provenOff) {
       this.#options.serverChanged(name)
     }
@@ -146,9 +165,9 @@ export class Watcher {
 
   #reportIdentity(name: string, look: PowerLook): void {
     if (look.value === 'silent') return
-    const key = `server ${name} identity`
-    const before = this.#reported.get(key)
-    this.#observe('server', name, 'identity', look.identity, look.detail, look.readAt)
+    const subject = this.#machines.get(name)?.subject ?? 'server'
+    const before = this.#reported.get(`${subject} ${name} identity`)
+    this.#observe(subject, name, 'identity', look.identity, look.detail, look.readAt)
     const raised = look.identity === 'mismatch'
     if (before === look.identity || (!raised && before !== 'mismatch')) return
     const detail = raised
@@ -184,12 +203,12 @@ export class Watcher {
     return [...new Set(feeds.filter((feed) => feed.pdu === pdu).map(({ outlet }) => outlet))]
   }
 
-  /** NG if any of a server's PDUs is (spec domain.md §5). */
+  /** NG if any of a machine's PDUs is (spec domain.md §5). */
   #reportPduLink(name: string): void {
-    const server = this.#site?.spec.servers.find((candidate) => candidate.name === name)
-    if (!server?.pduControl) return this.#observe('server', name, 'pdu', '--')
-    const states = server.feeds.map(({ pdu }) => this.#options.devices.findPdu(pdu)?.link.state)
-    if (states.includes('down')) this.#observe('server', name, 'pdu', 'NG')
-    else if (states.every((state) => state === 'up')) this.#observe('server', name, 'pdu', 'OK')
+    const machine = this.#machines.get(name)
+    if (!machine?.pduControl) return this.#observeMachine(name, 'pdu', '--')
+    const states = machine.feeds.map(({ pdu }) => this.#options.devices.findPdu(pdu)?.link.state)
+    if (states.includes('down')) this.#observeMachine(name, 'pdu', 'NG')
+    else if (states.every((state) => state === 'up')) this.#observeMachine(name, 'pdu', 'OK')
   }
 }

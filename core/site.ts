@@ -133,3 +133,20 @@ export function systemsOf(site: SiteDocument, server: string): (System & { clust
       .map((system) => ({ ...system, cluster: cluster.name })),
   )
 }
+
+/** A machine whose power is watched: a server, or a management server that has a BMC. */
+export interface Machine {
+  subject: 'server' | 'managementServer'
+  name: string
+  renamedFrom?: string
+  bmc: BmcSettings
+  pduControl: boolean
+  feeds: Feed[]
+}
+
+export function machinesOf({ spec }: SiteDocument): Machine[] {
+  const managing = spec.managementServers.flatMap(({ bmc, ...server }) =>
+    bmc ? [{ ...server, bmc, subject: 'managementServer' as const }] : [],
+  )
+  return [...spec.servers.map((server) => ({ ...server, subject: 'server' as const })), ...managing]
+}
