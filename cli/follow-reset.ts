@@ -155,8 +155,12 @@ function instantMs(text: string): number {
 
 export function finalText(reset: ShownReset, { paint }: Pick<Call, 'paint'>): string {
   const { server, status, result, fenced, grade, evidence, recovery, detail, code } = reset
-  const [first, last] = [reset.steps[0], reset.steps.at(-1)]
-  const tookMs = first && last ? instantMs(last.at) - instantMs(first.at) : undefined
+  // Until the answer, not until the feeds or the power are on again.
+  const answered = reset.steps.findLast(
+    (step) => step.kind === 'RM-RESET' && step.direction === 'SEND',
+  )
+  const [first] = reset.steps
+  const tookMs = first && answered ? instantMs(answered.at) - instantMs(first.at) : undefined
   const words = [
     status,
     ...(result == null ? [] : [result]),

@@ -14,10 +14,11 @@ export interface Readiness {
 
 export function readinessWarnings(site: SiteDocument, known: Readiness = {}): Warning[] {
   const { spec, metadata } = site
+  const guarded = new Set(spec.servers.filter((s) => s.pairGuard).map(({ name }) => name))
   return [
     ...agentWarnings(spec.managementServers, metadata.name),
     ...wiringWarnings(site, known),
-    ...spec.clusters.flatMap((cluster) => clusterWarnings(site, cluster, known)),
+    ...spec.clusters.flatMap((cluster) => clusterWarnings(cluster, guarded, known)),
   ]
 }
 
@@ -46,7 +47,11 @@ function wiringWarnings({ spec }: SiteDocument, { provenWiring = [] }: Readiness
     }))
 }
 
-function clusterWarnings(site: SiteDocument, cluster: Cluster, known: Readiness): Warning[] {
+function clusterWarnings(
+  cluster: Cluster,
+  guarded: ReadonlySet<string>,
+  known: Readiness,
+): Warning[] {
   const { name, systems } = cluster
   const warnings: Warning[] = []
   if (systems.length < 2) {
@@ -66,7 +71,6 @@ function clusterWarnings(site: SiteDocument, cluster: Cluster, known: Readiness)
     subject: name,
     detail: `not registered in cluster ${name}: ${numbers.join(', ')}${more}`,
   })
-  const guarded = new Set(site.spec.servers.filter((s) => s.pairGuard).map((s) => s.name))
   if (systems.some(({ server }) => guarded.has(server))) {
     const detail = `the pair guard of cluster ${name} waits for both systems to register`
     warnings.push({ code: 'pair-not-announced', subject: name, detail })

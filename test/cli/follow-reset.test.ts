@@ -93,7 +93,11 @@ describe('a step is one line', () => {
 
 test('the last lines say result, proof, reason, evidence and recovery', () => {
   const evidence = [{ source: 'pdu:pdu-a/3', said: 'read off', at: START }]
-  const steps = [step({}), step({ at: '2026-01-31T09:00:07.000600Z' })]
+  const steps = [
+    step({}),
+    step({ kind: 'RM-RESET', at: '2026-01-31T09:00:07.000600Z' }),
+    step({ at: '2026-01-31T09:00:09.000600Z' }),
+  ]
   const done = { status: 'complete', result: 'POFF', fenced: true, grade: 'confirmed' }
   expect(finalText(reset({ ...done, evidence, recovery: 'waiting', steps }), CALL)).toBe(`\
 P1: complete, POFF, fenced, grade confirmed, 7000.5 ms
