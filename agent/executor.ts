@@ -60,7 +60,7 @@ export class Executor {
     return this.list().find(({ ladder }) => ladder.plan.server === server)
   }
 
-  /** Takes over a ladder whose acceptance is durable, with the actions that it starts with. */
+  /** Takes over a ladder whose acceptance is already handed to the journal, with its first actions. */
   run(kind: Running['kind'], [ladder, actions]: [Ladder, Action[]]): void {
     const running: Running = { ladder, kind }
     this.#running.set(ladder.order, running)
@@ -76,11 +76,11 @@ export class Executor {
     this.#perform(running, actions)
   }
 
-  /** Ends a restore, begun or about to begin, for a reset that comes in its way (spec domain.md §9). */
+  /** Ends a restore for a reset that comes in its way (spec domain.md §9). */
   abort(order: string, detail: string): void {
     const running = this.#running.get(order)
-    if (running?.kind === 'reset') return
-    if (running) this.#drop(running)
+    if (running?.kind !== 'restore') return
+    this.#drop(running)
     this.#write([{ kind: 'operation-ended', order, status: 'aborted', detail }])
   }
 

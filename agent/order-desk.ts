@@ -43,8 +43,6 @@ interface Refusal {
 
 export class OrderDesk {
   readonly #options: OrderDeskOptions
-  /** Accepted, but not yet durable: they count as open for whoever comes next. */
-  readonly #opening = new Map<string, string>()
   readonly #completed: { server: string; at: number }[] = []
   readonly #taking = new Map<string, Promise<void>>()
 
@@ -110,17 +108,18 @@ export class OrderDesk {
     const refusal = this.#judge(order)
     if (refusal) return this.#refuse(order, token, refusal)
     const { plan, request, id } = order
-    this.#opening.set(id, plan.server)
     const restore = executor.findByServer(plan.server)
     if (restore) executor.abort(restore.ladder.order, `a reset of ${plan.server} was asked for`)
     const mono = { bootId: this.#options.bootId, ms: clock.now() }
-    await this.#durably(
+    const accepting = this.#durably(
       journal.append([{ kind: 'accepted', order: id, token, request, plan, mono }]),
     )
+    // Nothing goes out before its own intent is durable, which comes after the acceptance in one journal:
+    // both share one write to disk.
     const circumstances = this.#options.circumstances(plan.server, plan.feeds)
     const at = { ms: clock.now(), wall: clock.wall() }
     executor.run('reset', open(id, plan, circumstances, at))
-    this.#opening.delete(id)
+    await accepting
   }
 
   #judge({ request, plan }: ResetOrder): Refusal | undefined {
@@ -156,10 +155,7 @@ export class OrderDesk {
     const running = executor.list().filter(({ kind }) => kind === 'reset')
     return {
       now,
-      open: [
-        ...running.map(({ ladder }) => ({ order: ladder.order, server: ladder.plan.server })),
-        ...[...this.#opening].map(([order, server]) => ({ order, server })),
-      ],
+      open: running.map(({ ladder }) => ({ order: ladder.order, server: ladder.plan.server })),
       loose: loose.list(),
       completed: this.#completed,
     }
@@ -180,8 +176,7 @@ export class OrderDesk {
     const refusal = this.#judgeRestore(target.server, feeds.length)
     if (refusal) return this.#refuse(order, token, refusal)
     const mono = { bootId, ms: clock.now() }
-    this.#opening.set(id, target.server)
-    await this.#durably(
+    const accepting = this.#durably(
       journal.append([
         {
           kind: 'operation',
@@ -195,16 +190,10 @@ export class OrderDesk {
         },
       ]),
     )
-    this.#opening.delete(id)
-    if (
-      executor.findByServer(target.server) ||
-      [...this.#opening.values()].includes(target.server)
-    ) {
-      return executor.abort(id, `a reset of ${target.server} was asked for`)
-    }
     const at = { ms: clock.now(), wall: clock.wall() }
     const ladder = blankLadder(id, restorePlan(target.server, feeds), at.ms)
     executor.run('restore', openRestore(ladder, at))
+    await accepting
   }
 
   /** While a ladder or its recovery wait is open, nothing else touches its feeds (spec domain.md §9). */
@@ -215,11 +204,8 @@ export class OrderDesk {
     if (!findServer(site, server)) return refuse('unknown-server', `no server is named "${server}"`)
     if (feeds === 0) return refuse('no-feeds', `${server} has no feeds to restore`)
     const inTheWay = this.#options.executor.findByServer(server)
-    if (inTheWay || [...this.#opening.values()].includes(server)) {
-      return refuse(
-        'reset-in-progress',
-        `a ${inTheWay?.kind ?? 'reset'} of ${server} is in progress`,
-      )
+    if (inTheWay) {
+      return refuse('reset-in-progress', `a ${inTheWay.kind} of ${server} is in progress`)
     }
     return undefined
   }
