@@ -234,7 +234,7 @@ export class Executor {
   #fire(ladder: Ladder, shot: Shot, askedAt: number): boolean {
     const { devices, clock, loose } = this.#options
     if (!this.#wants(ladder.order, shot)) {
-      this.#answered(ladder, shot, 'unreachable', 'not sent: no longer wanted')
+      this.#answered(ladder, shot, 'unreachable', 'no longer wanted')
       return true
     }
     const armed = armShot(devices, ladder.plan.server, shot)

@@ -160,6 +160,7 @@ async function apply(dataDirectory: string, url: string, file: string): Promise<
   const { code, output } = await children.run('cli/main.ts', ['apply', '-f', file], {
     PALISADE_URL: url,
     PALISADE_TOKEN_FILE: join(dataDirectory, 'admin-token'),
+    XDG_STATE_HOME: dataDirectory,
   })
   if (code !== 0) throw new Error(`the site file was not applied:\n${output}`)
 }

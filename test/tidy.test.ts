@@ -21,7 +21,7 @@ const LINES_MAX = 400
 const FUNCTION_LINES_MAX = 70
 /** Tables that grow by a row at a time. */
 const TABLES = new Set(['core/pdu-models.ts', 'db/schema.ts'])
-const FORBIDDEN_NAME = /(^|[-/])(utils?|helpers?|common|manager|service|data|info|misc)(\.|-|\/|$)/
+const FORBIDDEN_NAME = /(^|[-/])(utils?|helpers?|common|manager|service|data|info|misc)(\.|\/|$)/
 
 interface Source {
   path: string
