@@ -95,8 +95,12 @@ export async function noteOverdue(tx: Db, id: string): Promise<void> {
   await tx.update(orders).set({ overdueNoted: true }).where(eq(orders.id, id))
 }
 
-export async function closeOrder(tx: Db, id: string): Promise<void> {
-  await tx.update(orders).set({ closed: true }).where(eq(orders.id, id))
+/** Only within its own site: ids in reports are whatever an agent says. */
+export async function closeOrder(tx: Db, site: string, id: string): Promise<void> {
+  await tx
+    .update(orders)
+    .set({ closed: true })
+    .where(and(eq(orders.id, id), eq(orders.site, site)))
 }
 
 export async function noteJournalled(

@@ -41,16 +41,23 @@ export async function ensureSite(db: Db, name: string, createdAt: string): Promi
   await db.insert(sites).values({ name, createdAt }).onConflictDoNothing()
 }
 
-/** Stores the next document of a site; false when another apply came first. */
+/** Stores the next document of a site; false when it is not at revision `from` any more. */
 export async function applyDocument(
   tx: Db,
-  site: { name: string; revision: number; document: unknown; appliedAt: string; appliedBy: string },
+  site: {
+    name: string
+    from: number
+    revision: number
+    document: unknown
+    appliedAt: string
+    appliedBy: string
+  },
 ): Promise<boolean> {
-  const { name, revision, document, appliedAt, appliedBy } = site
+  const { name, from, revision, document, appliedAt, appliedBy } = site
   const applied = await tx
     .update(sites)
     .set({ revision, document, appliedAt, appliedBy })
-    .where(and(eq(sites.name, name), eq(sites.revision, revision - 1)))
+    .where(and(eq(sites.name, name), eq(sites.revision, from)))
     .returning({ name: sites.name })
   return applied.length === 1
 }

@@ -80,7 +80,9 @@ async function plan(
   const diff = diffSite(previous, verdict.site, await running(db, deps, name, previous))
   const changed = previous === undefined || diff.changes.some(({ result }) => result === 'Success')
   const from = row?.revision ?? 0
-  const revision = changed ? from + 1 : from
+  // Agents may hold a newer revision than a database that was restored: only a higher one reaches them.
+  const held = (await listAgents(db, name)).map((agent) => agent.revision)
+  const revision = changed ? Math.max(from, ...held) + 1 : from
   return { name, diff, warnings: verdict.warnings, changed, from, revision }
 }
 
@@ -137,10 +139,10 @@ async function store(
   planned: Planned,
   { name, appliedBy }: { name: string; appliedBy: string },
 ): Promise<void> {
-  const { revision, diff } = planned
+  const { from, revision, diff } = planned
   const appliedAt = deps.clock.wall()
   const document = diff.applied
-  if (!(await applyDocument(tx, { name, revision, document, appliedAt, appliedBy }))) {
+  if (!(await applyDocument(tx, { name, from, revision, document, appliedAt, appliedBy }))) {
     throw new Error(`revision ${revision} of site ${name} is not the next one, under its lock`)
   }
   const payload = { revision, appliedBy, result: diff.result }

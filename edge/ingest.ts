@@ -151,7 +151,7 @@ async function refold(tx: Db, batch: Batch, id: string): Promise<NewEvent[]> {
     const shown = { ...view, requestedAt }
     const row = { id, site, server, status, view: shown, requestedAt, endedAt }
     await storeFoldedOperation(tx, row, nowMs)
-    if (endedAt !== null) await closeOrder(tx, id)
+    if (endedAt !== null) await closeOrder(tx, site, id)
     return [{ site, type: 'operation', at: nowWall, payload: { id, server, status, endedAt } }]
   }
   const view = foldReset(records, order?.kind === 'reset' ? order : undefined)
@@ -160,7 +160,7 @@ async function refold(tx: Db, batch: Batch, id: string): Promise<NewEvent[]> {
   const loose = hasLooseShot(records)
   const row = { id, site, server, status, result, fenced, requestedAt, fencedAt, endedAt }
   await storeFoldedReset(tx, { ...row, loose, view }, nowMs)
-  if (endedAt !== null) await closeOrder(tx, id)
+  if (endedAt !== null) await closeOrder(tx, site, id)
   const payload = { id, server, status, result, fenced, grade, recovery, endedAt }
   return [{ site, type: 'reset', at: nowWall, payload }]
 }

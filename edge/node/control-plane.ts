@@ -35,8 +35,8 @@ export interface ControlPlane {
 }
 
 const MIGRATIONS = join(import.meta.dirname, '..', '..', 'migrations')
-/** The longest report: 200 records of the longest order each, and some more. */
-const MESSAGE_MAX = 16_777_216
+/** Bytes of the longest report (`BATCH_CHARACTERS_MAX`), with room for what is not ASCII. */
+const MESSAGE_MAX = 2_097_152
 const STATEMENT_TIMEOUT_MS = 15_000
 /** How long a stop waits for requests that are under way. */
 const DRAIN_MS = 3000

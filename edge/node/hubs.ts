@@ -12,7 +12,7 @@ import { CLOSE, Hub, type LinkState, type Sockets } from '../hub.ts'
 import type { Deps, Hubs } from '../ports.ts'
 
 /** Connections that have not said hello, over all sites; strangers cannot fill the memory. */
-const STRANGERS_MAX = 200
+const STRANGERS_MAX = 64
 /** Messages of one connection that wait for the database before its socket is paused. */
 const WAITING_MAX = 8
 /** After a failure of the alarm, of the database mostly. */

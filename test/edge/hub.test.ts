@@ -203,6 +203,46 @@ describe.skipIf(findPostgres() === undefined)('the hub', () => {
     expect((await apply).body.agents).toEqual([{ name: 'HACON1', result: 'Change', revision: 1 }])
   })
 
+  test('an apply reaches an agent that holds a newer revision than the database', async () => {
+    const agent = await freshAgent()
+    const { site } = agent
+    await plane.ask(`/v1/sites/${site}`, { method: 'PUT', body: siteFile(site) })
+    await agent.connect({ revision: 7 })
+    const file = siteFile(site)
+    const body = { ...file, spec: { ...file.spec, hardResetAfterMs: 3000 } }
+    const apply = plane.ask(`/v1/sites/${site}`, { method: 'PUT', body })
+    await agent.next('site')
+    await agent.tell({ kind: 'configured', revision: 8, detail: '' })
+    expect((await apply).body).toMatchObject({ revision: 8, agents: [{ revision: 8 }] })
+  })
+
+  test('an agent cannot end an order of another site', async () => {
+    const agent = await freshAgent()
+    const other = await freshAgent()
+    await plane.ask(`/v1/sites/${other.site}`, { method: 'PUT', body: siteFile(other.site) })
+    const ask = { site: other.site, target: { server: 'PSERVER1' }, reason: 'x' }
+    const { body } = await plane.ask('/v1/resets', { method: 'POST', body: ask })
+    await agent.connect()
+    await agent.tell({
+      kind: 'refused',
+      order: body.id,
+      token: null,
+      code: 'forged',
+      result: 'FAIL',
+      detail: '',
+      request: {
+        server: 'PSERVER1',
+        mode: 'ladder',
+        reason: 'forged',
+        requestedBy: 'key:nobody',
+        requestedAt: '2026-01-01T00:00:00.000000Z',
+      },
+    })
+    expect((await plane.ask(`/v1/resets/${body.id}`)).body.status).toBe('accepted')
+    await other.connect()
+    expect((await other.takeOrder()).order.id).toBe(body.id)
+  })
+
   test('values are live while their agent is heard and their link is OK, and stale otherwise', async () => {
     const agent = await freshAgent()
     const { site } = agent
