@@ -1,6 +1,5 @@
 // One agent on a lab room of its own, over real UDP, with the test in the place of the control plane: it
 // signs site documents and orders, and reads the journal. The oracle is the room, never the agent.
-import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,16 +8,10 @@ import { createStopNoticeListener } from '../../agent/drivers/kdump.ts'
 import { type Journal, openJournal } from '../../agent/journal.ts'
 import { validateSite } from '../../core/limits.ts'
 import type { ResetMode } from '../../core/plan.ts'
-import { planReset, resolveRequester, resolveTarget } from '../../core/planner.ts'
-import type { SiteDocument } from '../../core/site.ts'
-import {
-  DEMO_SECRETS,
-  DEMO_USERNAME,
-  demoSite,
-  describeDemo,
-  newDemoSecrets,
-} from '../../lab/demo.ts'
-import { type MachineRoom, openMachineRoom, type RoomDescription } from '../../lab/room.ts'
+import { plannedFeeds, planReset, resolveRequester, resolveTarget } from '../../core/planner.ts'
+import { findServer, type SiteDocument } from '../../core/site.ts'
+import { type MachineRoom, openMachineRoom } from '../../lab/room.ts'
+import { StopNoticeSender } from '../../lab/stop-notice.ts'
 import { signSite } from '../../protocol/chain.ts'
 import { SEAL_PURPOSE } from '../../protocol/credential.ts'
 import {
@@ -30,28 +23,22 @@ import {
   importVerifyingKey,
   publicSealingJwk,
   publicSigningJwk,
-  type SealingKey,
-  type SigningKey,
 } from '../../protocol/keys.ts'
-import type { Order, ResetOrder } from '../../protocol/order.ts'
+import type { Order, ResetOrder, RestoreOrder } from '../../protocol/order.ts'
 import { signOrder } from '../../protocol/order-token.ts'
-import type { JournalRecord } from '../../protocol/report.ts'
-import { resetId } from '../../protocol/reset-id.ts'
-import { foldReset, type ResetView } from '../../protocol/reset-view.ts'
+import type { JournalRecord, RecordOf } from '../../protocol/report.ts'
+import { operationId, resetId } from '../../protocol/reset-id.ts'
+import {
+  foldOperation,
+  foldReset,
+  type OperationView,
+  type ResetView,
+} from '../../protocol/reset-view.ts'
 import { sealSecret } from '../../protocol/seal.ts'
 import { nodeClock, nodeRandom } from '../../runtime/node.ts'
+import { type Cast, cast, type Machine, type SiteFile } from './lab-machines.ts'
 
-export { DEMO_USERNAME }
 export const SITE = 'lab'
-
-export interface LabOptions {
-  /** Changes the demonstration's site document before it is signed. */
-  adapt?: (document: SiteFile) => void
-  room?: (description: RoomDescription) => RoomDescription
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: the demonstration's document is data that tests bend freely.
-type SiteFile = any
 
 export interface ResetQuestion {
   server?: string
@@ -62,53 +49,81 @@ export interface ResetQuestion {
   expiresInMs?: number
 }
 
+interface Keys {
+  signing: Awaited<ReturnType<typeof importSigningKey>>
+  verifying: Awaited<ReturnType<typeof importVerifyingKey>>
+  sealing: Awaited<ReturnType<typeof importSealingKey>>
+  opening: Awaited<ReturnType<typeof importOpeningKey>>
+}
+
+async function newKeys(): Promise<Keys> {
+  const signing = await generateSigningJwk()
+  const sealing = await generateSealingJwk()
+  return {
+    signing: await importSigningKey(signing),
+    verifying: await importVerifyingKey(publicSigningJwk(signing)),
+    sealing: await importSealingKey(publicSealingJwk(sealing)),
+    opening: await importOpeningKey(sealing),
+  }
+}
+
 export class SiteOnLab {
   readonly room: MachineRoom
-  readonly directory: string
+  readonly machines: readonly Machine[]
+  readonly openedAt = nodeClock.now()
   document!: SiteDocument
   agent!: Agent
   journal!: Journal
-  readonly records: JournalRecord[] = []
+  /** Orders that the agent said it need not be sent again. */
   readonly journalled: string[] = []
-  readonly failures: unknown[] = []
+  readonly #cast: Cast
+  readonly #keys: Keys
+  readonly #secrets: ReadonlyMap<string, string>
+  readonly #directory = mkdtempSync(join(tmpdir(), 'palisade-agent-'))
+  readonly #records: JournalRecord[] = []
+  readonly #failures: unknown[] = []
+  readonly #notices = new Map<string, StopNoticeSender>()
+  #noticePort = 0
   #revision = 0
   #orders = 0
-  #signing!: SigningKey
-  #opening!: Awaited<ReturnType<typeof importOpeningKey>>
-  #sealing!: SealingKey
-  #keys!: Awaited<ReturnType<typeof importVerifyingKey>>[]
   #closers: (() => Promise<unknown> | unknown)[] = []
-  readonly #secrets: Map<string, string>
 
-  private constructor(room: MachineRoom, secrets: Map<string, string>) {
+  private constructor(
+    room: MachineRoom,
+    machines: readonly Machine[],
+    made: { cast: Cast; keys: Keys; secrets: ReadonlyMap<string, string> },
+  ) {
     this.room = room
-    this.#secrets = secrets
-    this.directory = mkdtempSync(join(tmpdir(), 'palisade-agent-'))
+    this.machines = machines
+    this.#cast = made.cast
+    this.#keys = made.keys
+    this.#secrets = made.secrets
   }
 
-  static async open({ adapt, room: bend }: LabOptions = {}): Promise<SiteOnLab> {
-    const secrets = newDemoSecrets(nodeRandom)
-    const description = describeDemo({ secrets })
-    const room = await openMachineRoom(bend?.(description) ?? description, {
-      clock: nodeClock,
-      random: nodeRandom,
-    })
-    const lab = new SiteOnLab(room, secrets)
-    const signing = await generateSigningJwk()
-    const sealing = await generateSealingJwk()
-    lab.#signing = await importSigningKey(signing)
-    lab.#keys = [await importVerifyingKey(publicSigningJwk(signing))]
-    lab.#opening = await importOpeningKey(sealing)
-    lab.#sealing = await importSealingKey(publicSealingJwk(sealing))
-    await lab.startAgent()
-    await lab.apply(adapt)
+  /** Opens the room, starts the agent and gives it the site. Resolves when everything is read and runs. */
+  static async open(machines: readonly Machine[]): Promise<SiteOnLab> {
+    const made = cast(machines)
+    const secrets = new Map(
+      made.secretNames.map((name) => [name, Buffer.from(nodeRandom.bytes(10)).toString('hex')]),
+    )
+    const room = await openMachineRoom(made.room(secrets), { clock: nodeClock, random: nodeRandom })
+    const lab = new SiteOnLab(room, machines, { cast: made, keys: await newKeys(), secrets })
+    try {
+      await lab.startAgent()
+      await lab.apply()
+      await lab.#ready()
+    } catch (error) {
+      await lab.close().catch(() => {})
+      throw error
+    }
     return lab
   }
 
-  /** Starts the agent anew on the same directory, as after a restart of its process. */
+  /** Starts the agent, or starts it anew on the same directory as after a restart of its process. */
   async startAgent(bootId = 'boot-1'): Promise<void> {
+    const directory = this.#directory
     this.journal = await openJournal({
-      directory: join(this.directory, 'journal'),
+      directory: join(directory, 'journal'),
       site: SITE,
       agent: 'HACON1',
       clock: nodeClock,
@@ -120,12 +135,12 @@ export class SiteOnLab {
       bootId,
       site: SITE,
       journal: this.journal,
-      controlPlaneKeys: () => this.#keys,
-      openingKey: this.#opening,
-      files: { site: join(this.directory, 'site'), bindings: join(this.directory, 'bindings') },
+      controlPlaneKeys: () => [this.#keys.verifying],
+      openingKey: this.#keys.opening,
+      files: { site: join(directory, 'site'), bindings: join(directory, 'bindings') },
       journalled: (order) => this.journalled.push(order),
       log: () => {},
-      failed: (error) => this.failures.push(error),
+      failed: (error) => this.#failures.push(error),
     })
     const listener = await createStopNoticeListener({
       address: '127.0.0.1',
@@ -133,6 +148,7 @@ export class SiteOnLab {
       clock: nodeClock,
       heard: (notice) => this.agent.takeNotice(notice),
     })
+    this.#noticePort = listener.port
     this.room.setStopNoticeTargets([{ address: '127.0.0.1', port: listener.port }])
     this.#closers = [() => listener.close(), () => this.agent.stop(), () => this.journal.close()]
     await this.agent.start()
@@ -145,19 +161,18 @@ export class SiteOnLab {
 
   async close(): Promise<void> {
     await this.stopAgent()
+    for (const sender of this.#notices.values()) sender.close()
     await this.room.close()
-    rmSync(this.directory, { recursive: true, force: true })
-    if (this.failures.length > 0) throw this.failures[0]
+    rmSync(this.#directory, { recursive: true, force: true })
+    if (this.#failures.length > 0) throw this.#failures[0]
   }
 
+  /** Signs the site document, bent by `adapt`, and gives it to the agent. */
   async apply(adapt?: (document: SiteFile) => void): Promise<void> {
-    const file: SiteFile = demoSite(this.room, {
-      secretRef: (name) => ({ env: name }),
-      name: SITE,
-    })
+    const file = this.#cast.siteFile(this.room, SITE)
     adapt?.(file)
-    for (const device of [...file.spec.servers, ...file.spec.managementServers]) {
-      device.bmc.password = await this.#seal(device.bmc.password, SEAL_PURPOSE.bmcPassword)
+    for (const { bmc } of file.spec.servers) {
+      bmc.password = await this.#seal(bmc.password, SEAL_PURPOSE.bmcPassword)
     }
     for (const { snmp } of file.spec.pdus) {
       snmp.community = await this.#seal(snmp.community, SEAL_PURPOSE.snmpCommunity)
@@ -166,71 +181,70 @@ export class SiteOnLab {
     if ('faults' in checked) throw new Error(JSON.stringify(checked.faults, null, 1))
     this.document = checked.site
     this.#revision += 1
-    const token = await signSite(
-      { v: 1, site: SITE, revision: this.#revision, document: checked.site },
-      this.#signing,
-    )
-    await this.agent.takeSite(token)
+    const site = { v: 1, site: SITE, revision: this.#revision, document: checked.site } as const
+    await this.agent.takeSite(await signSite(site, this.#keys.signing))
   }
 
-  async #seal({ env }: { env: string }, purpose: string) {
-    const secret = this.#secrets.get(env) ?? env
-    return { sealed: await sealSecret(secret, { site: SITE, purpose }, this.#sealing) }
+  async #seal({ secret: name }: { secret: string }, purpose: string) {
+    const secret = this.#secrets.get(name) ?? name
+    return { sealed: await sealSecret(secret, { site: SITE, purpose }, this.#keys.sealing) }
   }
 
-  get secretNames() {
-    return DEMO_SECRETS
-  }
-
-  model(server: string) {
-    return this.room.getServer(server).model
-  }
-
-  outlet(pdu: string, outlet: number) {
-    return {
-      live: this.room.getPdu(pdu).model.live(outlet),
-      fault: (
-        faults: Parameters<ReturnType<MachineRoom['getPdu']>['model']['setOutletFaults']>[1],
-      ) => this.room.getPdu(pdu).model.setOutletFaults(outlet, faults),
-    }
-  }
-
-  /** Waits until what the watch has reported satisfies the question. */
-  async watched(
-    subject: string,
-    attribute: string,
-    value: string,
-    timeoutMs = 15_000,
-  ): Promise<void> {
-    await this.until(`${subject} ${attribute} = ${value}`, timeoutMs, async () => {
-      const records = await this.all()
-      const last = records.findLast(
-        (record) =>
-          record.kind === 'observed' && record.name === subject && record.attribute === attribute,
-      )
-      return last?.kind === 'observed' && last.value === value
-    })
-  }
-
-  /** Waits until every BMC and PDU is read and every machine runs. */
-  async ready(): Promise<void> {
+  async #ready(): Promise<void> {
+    const read = this.machines.filter(({ wrongPassword }) => !wrongPassword)
     await Promise.all([
       this.until('every OS runs', 15_000, () =>
         [...this.room.servers.values()].every(({ model }) => model.os.state === 'running'),
       ),
-      ...this.document.spec.servers.map(({ name }) => this.watched(name, 'power', 'pon')),
-      ...this.document.spec.pdus.map(({ name }) => this.watched(name, 'link', 'OK')),
+      ...read.map(({ name }) => this.observed(name, 'power', 'pon')),
+      ...this.document.spec.pdus.map(({ name }) => this.observed(name, 'link', 'OK')),
     ])
   }
 
-  async all(): Promise<JournalRecord[]> {
-    const after = this.records.at(-1)?.seq ?? 0
-    for (let seq = after; ; ) {
+  /** A stop notice from a machine's own address, as its crash kernel would send it. */
+  sendNotice(server: string): void {
+    const { systemAddress } = this.room.getServer(server)
+    if (systemAddress === undefined) throw new Error(`${server} carries no system`)
+    const sender = this.#notices.get(server) ?? new StopNoticeSender(systemAddress)
+    this.#notices.set(server, sender)
+    sender.send([{ address: '127.0.0.1', port: this.#noticePort }])
+  }
+
+  /** Everything that is durable so far, over all starts of the agent. */
+  async records(): Promise<JournalRecord[]> {
+    for (let seq = this.#records.at(-1)?.seq ?? 0; ; ) {
       const batch = await this.journal.since(seq)
-      if (!batch) return this.records
-      this.records.push(...batch.records)
+      if (!batch) return this.#records
+      for (const record of batch.records) {
+        // Others read at the same time.
+        if (record.seq > (this.#records.at(-1)?.seq ?? 0)) this.#records.push(record)
+      }
       seq = batch.head.seq
     }
+  }
+
+  async recordsOf(order: string): Promise<JournalRecord[]> {
+    return (await this.records()).filter((record) => 'order' in record && record.order === order)
+  }
+
+  /** What the watch reported of one attribute, oldest first. */
+  async observations(name: string, attribute: string): Promise<RecordOf<'observed'>[]> {
+    return (await this.records()).filter(
+      (record): record is RecordOf<'observed'> =>
+        record.kind === 'observed' && record.name === name && record.attribute === attribute,
+    )
+  }
+
+  /** Waits until the last report of the attribute is this value. */
+  async observed(
+    name: string,
+    attribute: string,
+    value: string,
+    timeoutMs = 20_000,
+  ): Promise<void> {
+    await this.until(`${name} ${attribute} = ${value}`, timeoutMs, async () => {
+      return (await this.observations(name, attribute)).at(-1)?.value === value
+    })
   }
 
   plan(question: ResetQuestion): ResetOrder {
@@ -242,21 +256,13 @@ export class SiteOnLab {
         : resolveRequester(this.document, { system: question.requester })
     if (requester && 'code' in requester) throw new Error(requester.detail)
     const mode = question.mode ?? 'ladder'
-    const now = nodeClock.wallMs()
-    this.#orders += 1
-    const key =
-      question.key ?? `${createHash('sha256').update(this.directory).digest('hex')}-${this.#orders}`
-    const { system } = target
+    const { server, system } = target
     return {
-      v: 1,
       kind: 'reset',
-      id: resetId(SITE, key),
-      site: SITE,
-      issuedAtMs: now,
-      expiresAtMs: now + (question.expiresInMs ?? 60_000),
-      revision: this.#revision,
+      id: resetId(SITE, question.key ?? this.#freshKey()),
+      ...this.#issued(question.expiresInMs),
       request: {
-        server: target.server.name,
+        server: server.name,
         ...(system ? { system: { cluster: system.cluster, number: system.number } } : {}),
         ...(requester ? { requester } : {}),
         mode,
@@ -268,46 +274,78 @@ export class SiteOnLab {
     }
   }
 
-  sign(order: Order): Promise<string> {
-    return signOrder(order, this.#signing)
+  planRestore(name: string): RestoreOrder {
+    const server = findServer(this.document, name)
+    if (!server) throw new Error(`no server is named ${name}`)
+    return {
+      kind: 'restore',
+      id: operationId(SITE, this.#freshKey()),
+      ...this.#issued(),
+      target: { server: name },
+      feeds: plannedFeeds(this.document, server),
+      requestedBy: 'test',
+    }
   }
 
-  /** Hands a reset order to the agent; resolves with its id once it is journalled. */
+  #freshKey(): string {
+    this.#orders += 1
+    return `key-${this.#orders}-of-${this.#directory}`
+  }
+
+  #issued(expiresInMs = 60_000) {
+    const now = nodeClock.wallMs()
+    const times = { issuedAtMs: now, expiresAtMs: now + expiresInMs }
+    return { v: 1 as const, site: SITE, ...times, revision: this.#revision }
+  }
+
+  sign(order: Order): Promise<string> {
+    return signOrder(order, this.#keys.signing)
+  }
+
+  /** Hands a signed order to the agent; resolves once it is journalled. */
+  async hand(token: string, hubNowMs = nodeClock.wallMs()): Promise<void> {
+    await this.agent.takeOrder(token, hubNowMs)
+  }
+
+  /** Plans, signs and hands in; resolves with the order's id. */
   async order(question: ResetQuestion): Promise<string> {
     const order = this.plan(question)
-    await this.agent.takeOrder(await this.sign(order), nodeClock.wallMs())
+    await this.hand(await this.sign(order))
     return order.id
   }
 
+  async restore(server: string): Promise<RestoreOrder> {
+    const order = this.planRestore(server)
+    await this.hand(await this.sign(order))
+    return order
+  }
+
   async view(order: string): Promise<ResetView> {
-    const records = await this.all()
-    const view = foldReset(records.filter((record) => 'order' in record && record.order === order))
+    const view = foldReset(await this.recordsOf(order))
     if (!view) throw new Error(`no record of ${order}`)
     return view
   }
 
-  /** Waits until the reset has a result. */
-  async decided(order: string, timeoutMs = 45_000): Promise<ResetView> {
-    await this.until(`${order} is decided`, timeoutMs, async () => {
-      const { result, status } = await this.view(order)
-      return result !== null || status === 'refused'
+  /** Waits until a restore has ended. */
+  async operation(order: RestoreOrder, timeoutMs = 30_000): Promise<OperationView> {
+    const fold = async () => foldOperation(await this.recordsOf(order.id), order)
+    await this.until(`${order.id} has ended`, timeoutMs, async () => {
+      return ((await fold())?.endedAt ?? null) !== null
     })
-    return this.view(order)
-  }
-
-  async ended(order: string, timeoutMs = 60_000): Promise<ResetView> {
-    await this.until(`${order} has ended`, timeoutMs, async () => {
-      const { endedAt, status } = await this.view(order)
-      return endedAt !== null || status === 'refused'
-    })
-    return this.view(order)
+    const view = await fold()
+    if (!view) throw new Error(`no record of ${order.id}`)
+    return view
   }
 
   async until(what: string, timeoutMs: number, holds: () => boolean | Promise<boolean>) {
     for (const end = nodeClock.now() + timeoutMs; nodeClock.now() < end; ) {
       if (await holds()) return
-      await new Promise((resolve) => setTimeout(resolve, 20))
+      await pause(20)
     }
     throw new Error(`not within ${timeoutMs} ms: ${what}`)
   }
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => nodeClock.after(ms, resolve))
 }
