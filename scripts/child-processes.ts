@@ -5,6 +5,8 @@ import { join } from 'node:path'
 
 const STOP_TIMEOUT_MS = 5000
 const OUTPUT_KEPT = 64 * 1024
+/** Shown of a child that ended by itself. */
+const LAST_LINES = 3
 
 export interface Child {
   output: string
@@ -15,7 +17,8 @@ export class ChildProcesses {
   readonly logDirectory: string
   readonly #root: string
   readonly #children = new Map<string, ChildProcess>()
-  onUnexpectedEnd: (name: string, log: string) => void = () => {}
+  #stopping = false
+  onUnexpectedEnd: (name: string, end: { log: string; lastLines: string }) => void = () => {}
 
   constructor(root: string, logDirectory: string) {
     this.#root = root
@@ -24,6 +27,7 @@ export class ChildProcesses {
 
   /** Starts one of our entries; what it prints goes to its log. */
   start(name: string, entry: string, argv: string[], environment: NodeJS.ProcessEnv = {}): Child {
+    if (this.#stopping) throw new Error(`${name} is not started: everything is being stopped`)
     mkdirSync(this.logDirectory, { recursive: true, mode: 0o700 })
     const log = join(this.logDirectory, `${name}.log`)
     const file = createWriteStream(log, { flags: 'a', mode: 0o600 })
@@ -36,9 +40,11 @@ export class ChildProcesses {
       })
     }
     this.#children.set(name, process_)
-    process_.on('exit', () => {
+    // Only once all that it printed has come: its last words say why.
+    process_.on('close', () => {
       this.#children.delete(name)
-      this.onUnexpectedEnd(name, log)
+      const lastLines = child.output.trimEnd().split('\n').slice(-LAST_LINES).join('\n')
+      this.onUnexpectedEnd(name, { log, lastLines })
     })
     return child
   }
@@ -61,11 +67,12 @@ export class ChildProcesses {
 
   /** Asks every child to end and, after a while, ends it. */
   async stop(): Promise<void> {
+    this.#stopping = true
     const ends = [...this.#children.values()].map(
       (child) =>
         new Promise<void>((ended) => {
           const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS)
-          child.once('exit', () => {
+          child.once('close', () => {
             clearTimeout(timer)
             ended()
           })

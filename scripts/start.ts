@@ -1,7 +1,7 @@
 // `npm start`: the whole of Palisade on this machine. Without --site it brings its own devices, the lab.
 
 import { createSocket } from 'node:dgram'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parse } from 'yaml'
 import { ChildProcesses, within } from './child-processes.ts'
@@ -21,16 +21,16 @@ let stopping = false
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => void stop(0))
 }
-children.onUnexpectedEnd = (name, log) => {
+children.onUnexpectedEnd = (name, { log, lastLines }) => {
   if (stopping) return
-  console.error(`${name} ended; its log is ${log}`)
+  console.error(`${name} ended; its log is ${log}, and it said last:\n${lastLines}`)
   void stop(1)
 }
 
 try {
   await start(options)
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error)
+  if (!stopping) console.error(error instanceof Error ? error.message : error)
   await stop(1)
 }
 
@@ -42,11 +42,13 @@ async function stop(code: number): Promise<void> {
 }
 
 async function start({ dataDirectory, port, database, siteFile }: StartOptions): Promise<void> {
+  if (siteFile) readSite(siteFile)
   mkdirSync(dataDirectory, { recursive: true, mode: 0o700 })
+  // First, because it locks the directory: a second start must not touch the lab of the one that runs.
+  const url = await startControlPlane(dataDirectory, port, database)
   const stopNoticePort = siteFile ? STOP_NOTICE_PORT : await freeUdpPort()
   const file = siteFile ?? (await startLab(dataDirectory, stopNoticePort))
   const { name: site, agents } = readSite(file)
-  const url = await startControlPlane(dataDirectory, port, database)
   const [agent = site] = agents
   await startAgent(dataDirectory, url, site, agent, stopNoticePort)
   await apply(dataDirectory, url, file)
@@ -74,7 +76,7 @@ async function startControlPlane(
   database: string | undefined,
 ): Promise<string> {
   say(`control plane: ${database ? 'Postgres' : 'embedded database'}`)
-  children.start(
+  const controlPlane = children.start(
     'control-plane',
     'edge/node/main.ts',
     ['--data', dataDirectory, '--port', String(port)],
@@ -82,6 +84,8 @@ async function startControlPlane(
   )
   const url = `http://127.0.0.1:${port}`
   await within(60_000, `nothing answers at ${url}/healthz`, async () => {
+    // Another program may answer at this port, and would be given the admin token.
+    if (!controlPlane.printed(/^control plane\t/m)) return false
     const answer = await fetch(`${url}/healthz`)
     return answer.status === 200
   })
@@ -117,6 +121,7 @@ async function startAgent(
     const { items } = await call(dataDirectory, url, `/v1/sites/${site}/agents`)
     return items?.some((item) => item.name === agent && item.connected) ?? false
   })
+  rmSync(tokenFile, { force: true })
 }
 
 async function enrolmentToken(
