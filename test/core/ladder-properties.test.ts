@@ -66,6 +66,7 @@ const bmcArb: fc.Arbitrary<BmcSetup> = fc.record({
   sessionOpenedAt: fc.constantFrom(-3_600_000, -29_000, -500),
   givesUpMs: fc.constantFrom(undefined, undefined, 800, 3000),
   repeatsAfterMs: fc.constantFrom(undefined, 5, 400),
+  opensInMs: fc.constantFrom(0, 0, 200),
   identity: fc.constant<BmcSetup['identity']>('proven'),
 })
 
@@ -80,6 +81,10 @@ const outletArb: fc.Arbitrary<Omit<OutletSetup, 'pdu' | 'outlet'>> = fc.record({
     'truth',
     'silent',
     'unknown',
+  ),
+  silentFrom: fc.oneof(
+    { weight: 4, arbitrary: fc.constant(FOR_EVER) },
+    { weight: 1, arbitrary: ms(20_000) },
   ),
 })
 
@@ -139,7 +144,13 @@ function sceneOf(world: World): Scene {
   const off = state === 'off' || state === 'off-watched'
   const room: Partial<RoomSetup> = {
     outlets: plan.feeds.map(({ pdu, outlet }, index) => ({
-      ...(world.outlets[index] ?? { off: [], on: [], takesMs: 0, reads: 'truth' }),
+      ...(world.outlets[index] ?? {
+        off: [],
+        on: [],
+        takesMs: 0,
+        reads: 'truth',
+        silentFrom: FOR_EVER,
+      }),
       pdu,
       outlet,
     })),
@@ -195,6 +206,9 @@ function judge(scene: Scene): void {
   run.watch.sending = (shot: Shot) => {
     const recorded = run.journal.some(({ kind }) => kind === 'concluded')
     if ((shot.action === 'on') !== recorded) throw new Error(`${shot.action}, recorded ${recorded}`)
+    if (scene.circumstances?.recentNotice && shot.action === 'nmi') {
+      throw new Error('an interrupt while a dump is written')
+    }
     if (scene.circumstances?.loose && (shot.action === 'nmi' || shot.action === 'reset')) {
       throw new Error(`${shot.action} while an earlier effect is loose`)
     }

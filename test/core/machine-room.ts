@@ -47,6 +47,8 @@ export interface BmcSetup {
   sessionOpenedAt: number
   /** The driver says `lost` this long after sending; undefined = never. */
   givesUpMs: number | undefined
+  /** From losing its sessions to a warm new one, for an agent whose BMC lives. */
+  opensInMs: number
   /** Every reply to a command comes a second time, this much later. */
   repeatsAfterMs: number | undefined
   identity: PowerLook['identity']
@@ -60,6 +62,8 @@ export interface OutletSetup {
   /** From accepting a command to the relay's move. */
   takesMs: number
   reads: 'truth' | 'silent' | 'unknown'
+  /** From this time on its PDU answers no more reads. */
+  silentFrom: number
 }
 
 export interface RoomSetup {
@@ -79,7 +83,6 @@ export interface RoomSetup {
 }
 
 export const NOTICE_EVERY_MS = 10_000
-const SESSION_OPENS_IN_MS = 200
 const LINK_DOWN_AFTER_MS = 3000
 
 export class MachineRoom {
@@ -194,7 +197,7 @@ export class MachineRoom {
     const askedAt = this.#time.now
     const setups = this.#setup.outlets.filter((each) => each.pdu === pdu)
     const look = { pdu, askedAt, readAt: wallOf(askedAt), detail: '' }
-    if (setups.some(({ reads }) => reads === 'silent')) {
+    if (setups.some(({ reads, silentFrom }) => reads === 'silent' || askedAt >= silentFrom)) {
       this.#time.after(timeoutMs, () => looked({ ...look, outlets: undefined, detail: 'silent' }))
       return
     }
@@ -353,11 +356,13 @@ export class MachineRoom {
 
   #openSession(): void {
     if (this.#setup.bmc.unreachable) return
-    this.#time.after(SESSION_OPENS_IN_MS, () => {
+    const opened = () => {
       if (this.#bmcUpAt > this.#time.now || this.#session?.life === this.#life) return
       this.#sessions += 1
       this.#session = { id: this.#sessions, openedAt: this.#time.now, life: this.#life }
-    })
+    }
+    if (this.#setup.bmc.opensInMs === 0) opened()
+    else this.#time.after(this.#setup.bmc.opensInMs, opened)
   }
 }
 

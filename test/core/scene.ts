@@ -6,6 +6,8 @@ import type { BmcSetup, OutletSetup, RoomSetup } from './machine-room.ts'
 
 const SYSTEM = { cluster: 'db', number: 10001, address: '192.168.0.101', port: 6001 }
 
+export const FOR_EVER = 86_400_000
+
 export const PLAN: Plan = {
   server: 'PSERVER1',
   kind: 'P',
@@ -36,6 +38,7 @@ export const BMC: BmcSetup = {
   sessionOpenedAt: -3_600_000,
   givesUpMs: undefined,
   repeatsAfterMs: undefined,
+  opensInMs: 200,
   identity: 'proven',
 }
 
@@ -46,9 +49,8 @@ export const OUTLET: OutletSetup = {
   on: ['does'],
   takesMs: 100,
   reads: 'truth',
+  silentFrom: FOR_EVER,
 }
-
-export const FOR_EVER = 86_400_000
 /** A BMC that never says anything: its session is up, its answers do not come. */
 export const SILENT: Partial<BmcSetup> = { frozen: [{ from: 0, until: FOR_EVER, keeps: false }] }
 /** The session that a healthy server's power was last read on in, before the request. */
