@@ -32,6 +32,7 @@ export type RefusalCode =
   | 'requester-being-reset'
   | 'requester-reset-complete'
   | 'requester-is-target'
+  | 'unknown-requester'
 
 export type Verdict =
   | { verdict: 'accept' }
@@ -44,31 +45,36 @@ export type Verdict =
       order?: string
     }
 
-/** Judges one request. Pure; the same on both sides of the link. */
+/** Judges one request. Pure; the same on both sides of the link. Who may not ask at all comes first. */
 export function arbitrate(question: ArbiterQuestion): Verdict {
-  const { server, view } = question
+  return (
+    judgeRequester(question) ??
+    judgeTarget(question) ??
+    judgePair(question) ?? { verdict: 'accept' }
+  )
+}
+
+function judgeTarget({ server, view }: ArbiterQuestion): Verdict | undefined {
   const open = view.open.find((reset) => reset.server === server.name)
-  if (open) {
-    return {
-      verdict: 'refuse',
-      code: 'reset-already-open',
-      result: 'FAIL',
-      detail: `a reset of ${server.name} is already open`,
-      order: open.order,
-    }
+  if (!open) return undefined
+  return {
+    verdict: 'refuse',
+    code: 'reset-already-open',
+    result: 'FAIL',
+    detail: `a reset of ${server.name} is already open`,
+    order: open.order,
   }
-  return judgeRequester(question) ?? judgePair(question) ?? { verdict: 'accept' }
 }
 
 function judgeRequester({ site, server, requester, view }: ArbiterQuestion): Verdict | undefined {
-  const asking = requester && serverOf(site, requester)
-  if (asking === undefined) return undefined
-  if (asking === server.name) {
+  if (!requester) return undefined
+  const asking = serverOf(site, requester)
+  if (asking === undefined) {
     return {
       verdict: 'refuse',
-      code: 'requester-is-target',
+      code: 'unknown-requester',
       result: 'ERROR',
-      detail: `${server.name} asks for its own reset`,
+      detail: `no system ${requester.number} of cluster "${requester.cluster}" is on this site`,
     }
   }
   const open = view.open.find((reset) => reset.server === asking)
@@ -79,6 +85,14 @@ function judgeRequester({ site, server, requester, view }: ArbiterQuestion): Ver
       result: 'FAIL',
       detail: `the requester's own server ${asking} is being reset`,
       order: open.order,
+    }
+  }
+  if (asking === server.name) {
+    return {
+      verdict: 'refuse',
+      code: 'requester-is-target',
+      result: 'ERROR',
+      detail: `${server.name} asks for its own reset`,
     }
   }
   if (stoppedRecently(view, asking)) {

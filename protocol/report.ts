@@ -79,6 +79,9 @@ export const bodySchema = z.discriminatedUnion('kind', [
     token: z.string().max(ORDER_TOKEN_MAX).nullable(),
     request: requestSchema,
     plan: planSchema,
+    /** What was known then and shapes the ladder: a stop notice just heard, an earlier effect still loose. */
+    recentNotice: z.literal(true).optional(),
+    loose: z.literal(true).optional(),
     mono,
   }),
   z.object({

@@ -180,6 +180,30 @@ describe('hard', () => {
     expect(run.recoveries).toEqual(['restored'])
   })
 
+  test('a look that was asked before the power off proves nothing about it', () => {
+    const run = setUp({ plan: { hardMethod: 'off-on', feeds: [] }, bmc: SILENT })
+    const look = {
+      value: 'off' as const,
+      askedAt: 2499,
+      readAt: wallOf(2499),
+      session: 1,
+      sessionOpenedAt: -60_000,
+      identity: 'proven' as const,
+      detail: '',
+    }
+    run.time.after(2600, () => run.give({ type: 'power', look }))
+    run.run()
+    expect(run.conclusion).toMatchObject({ result: 'FAIL', fenced: false, grade: 'unknown' })
+  })
+
+  test('a machine of another identity that reads off proves nothing', () => {
+    const run = play({
+      plan: { hardMethod: 'off-on', feeds: [] },
+      bmc: { identity: 'mismatch', fates: { off: ['does'] } },
+    })
+    expect(run.conclusion).toMatchObject({ result: 'FAIL', fenced: false })
+  })
+
   test('"on" refused after a forced off is given again, ten seconds apart', () => {
     const fates = { on: ['refuses', 'refuses', 'does'] } as const
     const run = play({
@@ -302,6 +326,25 @@ describe('feeds', () => {
     run.run()
     expect(run.conclusion).toMatchObject({ result: 'FAIL', fenced: false })
     expect(run.recordedAt).toBeLessThan(60_000)
+  })
+
+  test('a PDU that falls silent before the second look proves nothing', () => {
+    const run = play({ bmc: SILENT, outlets: [{}, { silentFrom: 8000 }] })
+    expect(run.conclusion).toMatchObject({ result: 'FAIL', fenced: false, grade: 'unknown' })
+  })
+
+  test('a look at an outlet that was asked before its cut says nothing about it', () => {
+    const run = setUp({ plan: { mode: 'pdu' }, outlets: [{ takesMs: 5000 }, { takesMs: 5000 }] })
+    const stale = (pdu: string) => {
+      const outlets = [{ outlet: 3, value: 'off' as const, raw: '0' }]
+      const look = { pdu, askedAt: 0, readAt: wallOf(0), outlets, detail: '' }
+      run.give({ type: 'outlets', look })
+    }
+    run.time.after(10, () => stale('a'))
+    run.time.after(11, () => stale('b'))
+    run.run()
+    expect(run.recordedAt).toBeGreaterThan(5000)
+    expect(run.conclusion).toMatchObject({ result: 'POFF', fenced: true })
   })
 
   test('one feed does not come back: fenced, recovery partial, alarm', () => {
