@@ -4,6 +4,7 @@ import { STOPPED_WITHOUT_REGISTRATION_MS } from '../core/arbiter.ts'
 import type { Circumstances, Ladder } from '../core/ladder/ladder.ts'
 import type { Conclusion, Result } from '../core/outcome.ts'
 import type { Clock, Random } from '../core/ports.ts'
+import type { Shot } from '../core/shot.ts'
 import { systemsOf } from '../core/site.ts'
 import { systemState } from '../core/system-state.ts'
 import type { OpeningKey, VerifyingKey } from '../protocol/keys.ts'
@@ -13,7 +14,7 @@ import { type DeviceName, Devices } from './devices.ts'
 import type { Link } from './drivers/driver.ts'
 import { Executor } from './executor.ts'
 import type { Journal } from './journal.ts'
-import { createLooseShots, type LooseShots } from './loose.ts'
+import { createLooseShots, type LooseShot, type LooseShots } from './loose.ts'
 import { type HeardNotice, Notices } from './notices.ts'
 import { OrderDesk } from './order-desk.ts'
 import { resumeOrders } from './resume-orders.ts'
@@ -55,16 +56,7 @@ export class Agent {
     this.#options = options
     const { clock, random, journal, bootId, site, controlPlaneKeys: keys, files } = options
     this.#holder = new SiteHolder(files.site, site, keys)
-    this.#loose = createLooseShots(clock, ({ order, shot }) =>
-      this.#report([
-        {
-          kind: 'settled',
-          order,
-          shot: shot.id,
-          detail: 'a later answer of the device settled it',
-        },
-      ]),
-    )
+    this.#loose = createLooseShots(clock, (shot) => this.#settled(shot))
     this.#devices = new Devices({
       clock,
       random,
@@ -87,6 +79,7 @@ export class Agent {
       journal,
       devices: this.#devices,
       loose: this.#loose,
+      struck: (server, shot) => this.#struck(server, shot),
       concluded: (ladder, conclusion) => this.#concluded(ladder, conclusion),
       ended: (ladder) => this.#showSystems(ladder.plan.server),
       failed: options.failed,
@@ -123,6 +116,7 @@ export class Agent {
       executor: this.#executor,
       loose: this.#loose,
       stopped: (server, result, at) => this.#noteStopped(server, result, at),
+      struck: (server, at) => this.#desk.stopped(server, at),
     })
   }
 
@@ -205,6 +199,18 @@ export class Agent {
     this.#watcher.linkChanged(device, link)
   }
 
+  #settled({ order, server, shot }: LooseShot): void {
+    const detail = 'a later answer of the device settled it'
+    this.#report([{ kind: 'settled', order, shot: shot.id, detail }])
+    // Handled or dropped: nobody can tell which.
+    this.#struck(server, shot)
+  }
+
+  /** A device took what stops this server, perhaps long after its reset has failed. */
+  #struck(server: string, { rung }: Shot): void {
+    if (rung !== 'on') this.#desk.stopped(server, this.#options.clock.now())
+  }
+
   #concluded({ plan }: Ladder, { result, fenced }: Conclusion): void {
     if (fenced) this.#noteStopped(plan.server, result, this.#options.clock.now())
     this.#showSystems(plan.server)
@@ -212,7 +218,7 @@ export class Agent {
 
   #noteStopped(server: string, result: Result, at: number): void {
     this.#stopped.set(server, { result, at })
-    this.#desk.completed(server, at)
+    this.#desk.stopped(server, at)
     this.#options.clock.after(STOPPED_WITHOUT_REGISTRATION_MS, () => this.#showSystems(server))
   }
 

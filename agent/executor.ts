@@ -29,6 +29,8 @@ export interface ExecutorOptions {
   journal: Appender
   devices: Devices
   loose: LooseShots
+  /** The device accepted this effect, however late. */
+  struck(server: string, shot: Shot): void
   /** A durable conclusion: from here on it may be told to anyone. */
   concluded(ladder: Ladder, conclusion: Conclusion): void
   ended(ladder: Ladder): void
@@ -252,8 +254,9 @@ export class Executor {
   }
 
   #answered(ladder: Ladder, shot: Shot, answer: ShotAnswer, detail: string): void {
-    const { order } = ladder
+    const { order, plan } = ladder
     if (answer !== 'lost') this.#options.loose.answered(order, shot.id)
+    if (answer === 'accepted') this.#options.struck(plan.server, shot)
     this.#write([{ kind: 'answer', order, shot: shot.id, answer, detail, mono: this.#mono() }])
     this.give(order, { type: 'answered', shot: shot.id, answer, detail })
   }

@@ -43,16 +43,16 @@ interface Refusal {
 
 export class OrderDesk {
   readonly #options: OrderDeskOptions
-  readonly #completed: { server: string; at: number }[] = []
+  readonly #stopped: { server: string; at: number }[] = []
   readonly #taking = new Map<string, Promise<void>>()
 
   constructor(options: OrderDeskOptions) {
     this.#options = options
   }
 
-  /** Notes that a reset stopped this server, for the pair guard. Monotonic ms. */
-  completed(server: string, at: number): void {
-    this.#completed.push({ server, at })
+  /** Notes that an act of ours stopped this server, or may have, for the pair guard. Monotonic ms. */
+  stopped(server: string, at: number): void {
+    this.#stopped.push({ server, at })
   }
 
   /** Takes one signed order. `hubNowMs` is the hub's time, the only one by which it can expire. */
@@ -111,12 +111,17 @@ export class OrderDesk {
     const restore = executor.findByServer(plan.server)
     if (restore) executor.abort(restore.ladder.order, `a reset of ${plan.server} was asked for`)
     const mono = { bootId: this.#options.bootId, ms: clock.now() }
+    const circumstances = this.#options.circumstances(plan.server, plan.feeds)
+    // What shapes the ladder must not be forgotten over a restart.
+    const shape = {
+      ...(circumstances.recentNotice ? { recentNotice: true as const } : {}),
+      ...(circumstances.loose ? { loose: true as const } : {}),
+    }
     const accepting = this.#durably(
-      journal.append([{ kind: 'accepted', order: id, token, request, plan, mono }]),
+      journal.append([{ kind: 'accepted', order: id, token, request, plan, ...shape, mono }]),
     )
     // Nothing goes out before its own intent is durable, which comes after the acceptance in one journal:
     // both share one write to disk.
-    const circumstances = this.#options.circumstances(plan.server, plan.feeds)
     const at = { ms: clock.now(), wall: clock.wall() }
     executor.run('reset', open(id, plan, circumstances, at))
     await accepting
@@ -149,15 +154,15 @@ export class OrderDesk {
   #view(): ArbiterView {
     const { executor, loose, clock } = this.#options
     const now = clock.now()
-    while (now - (this.#completed[0]?.at ?? now) >= STOPPED_WITHOUT_REGISTRATION_MS) {
-      this.#completed.shift()
+    while (now - (this.#stopped[0]?.at ?? now) >= STOPPED_WITHOUT_REGISTRATION_MS) {
+      this.#stopped.shift()
     }
     const running = executor.list().filter(({ kind }) => kind === 'reset')
     return {
       now,
       open: running.map(({ ladder }) => ({ order: ladder.order, server: ladder.plan.server })),
       loose: loose.list(),
-      completed: this.#completed,
+      completed: this.#stopped,
     }
   }
 

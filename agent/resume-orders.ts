@@ -19,6 +19,8 @@ export interface ResumeOptions {
   executor: Executor
   loose: LooseShots
   stopped(server: string, result: Result, at: number): void
+  /** A device accepted what stops this server. */
+  struck(server: string, at: number): void
 }
 
 /** How far back conclusions are looked for: more than can happen in the time that matters. */
@@ -101,8 +103,9 @@ function instant({ bootId, ms }: Mono, current: string, now: number): number {
 }
 
 async function noteRecentlyStopped(options: ResumeOptions): Promise<void> {
-  const { clock, bootId, journal, stopped } = options
+  const { clock, bootId, journal, stopped, struck } = options
   const servers = new Map<string, string>()
+  const stopping = new Set<string>()
   const now = clock.now()
   let after = Math.max(0, journal.durable.seq - RECENT_RECORDS)
   for (;;) {
@@ -111,11 +114,17 @@ async function noteRecentlyStopped(options: ResumeOptions): Promise<void> {
     after = batch.head.seq
     for (const record of batch.records) {
       if (record.kind === 'accepted') servers.set(record.order, record.plan.server)
-      if (record.kind !== 'concluded' || !record.conclusion.fenced) continue
+      if (record.kind === 'intent' && record.shot.rung !== 'on') {
+        stopping.add(`${record.order}#${record.shot.id}`)
+      }
+      if (record.kind !== 'concluded' && record.kind !== 'answer') continue
       const server = servers.get(record.order)
       const at = instant(record.mono, bootId, now)
       if (server === undefined || now - at >= STOPPED_WITHOUT_REGISTRATION_MS) continue
-      stopped(server, record.conclusion.result, at)
+      if (record.kind === 'answer') {
+        const took = record.answer === 'accepted' && stopping.has(`${record.order}#${record.shot}`)
+        if (took) struck(server, at)
+      } else if (record.conclusion.fenced) stopped(server, record.conclusion.result, at)
     }
   }
 }
