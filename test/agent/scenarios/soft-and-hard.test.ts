@@ -1,5 +1,6 @@
 // The first two rungs over real IPMI: diagnostic interrupt, stop notice, hard reset (spec domain.md §3).
 import { expect } from 'vitest'
+import { pause } from '../site-on-lab.ts'
 import { GUARDED_PAIR, openStage, stepsOf } from '../stage.ts'
 
 const scenario = openStage()
@@ -222,6 +223,26 @@ scenario(
     const order = await scene.order()
     expect(await scene.ended(order)).toMatchObject({ result: 'REBOOT', grade: 'acknowledged' })
     expect(scene.did()).toEqual(['nmi', 'reset'])
+    expect(await scene.after(order, 'reset')).toBeGreaterThanOrEqual(2500)
+  },
+)
+
+scenario(
+  'a notice that was heard just before, but is fresh no more, spares the interrupt alone',
+  { feeds: 2, kdump: { dumpMs: 2700 } },
+  async (scene) => {
+    scene.os.panic()
+    await scene.lab.until('the dump is over', 5000, () => scene.os.boots === 2)
+    // Its rhythm was heard, so the notice is fresh for three seconds, and recent for twenty.
+    await pause(4000)
+    const order = await scene.order()
+    const view = await scene.ended(order)
+    expect(view).toMatchObject({ result: 'REBOOT', grade: 'acknowledged' })
+    expect(scene.evidence(view)).toEqual([
+      'bmc:@: no interrupt sent: a stop notice was just heard',
+      'bmc:@: hard reset accepted',
+    ])
+    expect(scene.did()).toEqual(['reset'])
     expect(await scene.after(order, 'reset')).toBeGreaterThanOrEqual(2500)
   },
 )
