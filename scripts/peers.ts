@@ -24,6 +24,13 @@ export const PEERS: readonly Peer[] = [
     file: '/usr/libexec/fence-agents/fence_kdump_send',
     packages: ['fence-agents'],
   },
+  { name: 'QEMU', file: '/usr/bin/qemu-system-x86_64', packages: ['qemu-system-x86'] },
+  { name: 'busybox', file: '/bin/busybox', packages: ['busybox-static'] },
+  { name: 'kexec', file: '/sbin/kexec', packages: ['kexec-tools'] },
+  { name: 'cpio', file: '/bin/cpio', packages: ['cpio'] },
+  { name: 'lz4', file: '/usr/bin/lz4', packages: ['lz4'] },
+  { name: 'setpriv', file: '/usr/bin/setpriv', packages: ['util-linux'] },
+  { name: 'ip', file: '/sbin/ip', packages: ['iproute2'] },
   { name: 'Postgres 15', file: '/usr/lib/postgresql/15/bin/initdb', packages: ['postgresql-15'] },
   { name: 'runuser', file: '/usr/sbin/runuser', packages: ['util-linux'] },
 ]
