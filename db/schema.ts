@@ -237,6 +237,39 @@ export const events = pgTable(
   (table) => [index('events_site').on(table.site, table.id)],
 )
 
+/** Who changed what over the API, the refused attempts too; nothing of a body that could be a secret. */
+export const operatorLog = pgTable(
+  'operator_log',
+  {
+    id: bigserial('id', { mode: 'number' }).primaryKey(),
+    /** Made with the request, so that a write whose answer was lost can come again. */
+    entry: word('entry').notNull(),
+    at: instant('at').notNull(),
+    method: word('method').notNull(),
+    /** As in the OpenAPI document; null when no route matched. */
+    route: word('route'),
+    dryRun: boolean('dry_run').notNull(),
+    site: word('site'),
+    subject: word('subject'),
+    /** Null for a caller that was not recognised. */
+    tokenId: word('token_id'),
+    tokenName: word('token_name'),
+    status: integer('status').notNull(),
+    code: word('code'),
+    /** Of the reset, operation or token that the request made. */
+    made: word('made'),
+    remoteAddress: word('remote_address'),
+    /** sha-256 of the Idempotency-Key. */
+    keyHash: word('key_hash'),
+    userAgent: word('user_agent'),
+  },
+  (table) => [
+    uniqueIndex('operator_log_entry').on(table.entry),
+    index('operator_log_site').on(table.site, table.id),
+    index('operator_log_time').on(table.at),
+  ],
+)
+
 /** Public halves of the keys that sign orders, the retired ones included. */
 export const controlPlaneKeys = pgTable('control_plane_keys', {
   kid: word('kid').primaryKey(),
