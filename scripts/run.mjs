@@ -16,6 +16,7 @@ const TASKS = {
   test: ['scripts/test.ts'],
   palisade: ['cli/main.ts'],
   lab: ['lab/main.ts'],
+  bench: ['test/bench/main.ts'],
   check: ['scripts/check.ts'],
   format: ['node_modules/@biomejs/biome/bin/biome', 'check', '--write', '.'],
   migrations: ['node_modules/drizzle-kit/bin.cjs', 'generate'],

@@ -28,7 +28,8 @@ export function findPostgres(): string | undefined {
   return found
 }
 
-export async function startPostgres(): Promise<PrivatePostgres> {
+/** Tests need no disk: only with `durable` does a commit wait for it. */
+export async function startPostgres({ durable = false } = {}): Promise<PrivatePostgres> {
   const binaries = findPostgres()
   if (binaries === undefined) throw new Error(`no Postgres in ${BINARIES.join(', ')}`)
   const directory = mkdtempSync(join(tmpdir(), 'palisade-pg-'))
@@ -43,7 +44,7 @@ export async function startPostgres(): Promise<PrivatePostgres> {
   }
   await command('initdb', '-D', files, '--no-sync', '-A', 'trust', '-U', 'postgres', '-E', 'UTF8')
   const port = await freePort()
-  const settings = `-F -k ${directory} -h 127.0.0.1 -p ${port} -c max_connections=60`
+  const settings = `${durable ? '' : '-F '}-k ${directory} -h 127.0.0.1 -p ${port} -c max_connections=60`
   await command('pg_ctl', '-D', files, '-w', '-l', join(directory, 'log'), '-o', settings, 'start')
   const stop = async () => {
     await command('pg_ctl', '-D', files, '-m', 'immediate', 'stop')

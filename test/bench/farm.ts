@@ -1,0 +1,72 @@
+// Many simulated servers in another process: where they are, and what their BMCs executed when.
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+
+export const FARM_ACCOUNT = { username: 'palisade', password: 'bench-of-palisade' }
+export const FARM_COMMUNITY = 'bench'
+
+export interface FarmPlan {
+  servers: number
+  /** Each server hangs on one outlet of two PDUs each. */
+  feeds: boolean
+}
+
+export type FarmQuestion = { ask: 'open'; plan: FarmPlan } | { ask: 'controls' }
+
+export interface Place {
+  name: string
+  address: string
+  port: number
+}
+
+export interface Control {
+  server: string
+  action: string
+  /** Monotonic ms of this machine, when the BMC had decrypted and executed it. */
+  at: number
+}
+
+export interface FarmAnswer {
+  servers: Place[]
+  pdus: Place[]
+  controls: Control[]
+}
+
+export class Farm {
+  readonly servers: readonly Place[]
+  readonly pdus: readonly Place[]
+  readonly #process: ChildProcess
+
+  private constructor(process_: ChildProcess, { servers, pdus }: FarmAnswer) {
+    this.#process = process_
+    this.servers = servers
+    this.pdus = pdus
+  }
+
+  static async open(plan: FarmPlan): Promise<Farm> {
+    const process_ = fork(join(import.meta.dirname, 'farm-process.ts'))
+    return new Farm(process_, await ask(process_, { ask: 'open', plan }))
+  }
+
+  async controls(): Promise<Control[]> {
+    return (await ask(this.#process, { ask: 'controls' })).controls
+  }
+
+  async close(): Promise<void> {
+    const ended = once(this.#process, 'exit')
+    this.#process.disconnect()
+    await ended
+  }
+}
+
+async function ask(process_: ChildProcess, question: FarmQuestion): Promise<FarmAnswer> {
+  const answered = once(process_, 'message')
+  process_.send(question)
+  const ended = once(process_, 'exit').then(() => {
+    throw new Error('the process of the simulated servers ended')
+  })
+  ended.catch(() => {})
+  const [answer] = (await Promise.race([answered, ended])) as [FarmAnswer]
+  return answer
+}
