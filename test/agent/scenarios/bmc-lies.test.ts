@@ -190,7 +190,7 @@ scenario(
 )
 
 scenario(
-  'a BMC that tells no identity may be reset, but its word alone proves no off',
+  'a machine that tells no identity may be reset: none was bound that it could contradict',
   { feeds: 0, kdump: { enabled: false } },
   async (scene) => {
     scene.model.setFaults({ zeroGuid: true })

@@ -1,5 +1,6 @@
 // The rung of the feeds over real SNMP: cut, proof, held off, back again (spec domain.md §3).
 import { expect } from 'vitest'
+import { pause } from '../site-on-lab.ts'
 import { openStage, stepsOf } from '../stage.ts'
 
 const scenario = openStage()
@@ -246,5 +247,50 @@ scenario(
     expect(view.detail).toContain(`pdu-a-${scene.name}/1`)
     expect(view.detail).not.toContain(`pdu-b-${scene.name}/1`)
     expect(scene.model.railVolts).toBe(12)
+  },
+)
+
+scenario(
+  'a switch order that its PDU never got is given again once a look shows that it did not take',
+  { ownPdus: true, kdump: { enabled: false } },
+  async (scene) => {
+    const { pdu } = scene.feed(0)
+    pdu.setFaults({ dead: true })
+    const order = await scene.order({ mode: 'pdu' })
+    await pause(4500)
+    expect(pdu.live(1)).toBe(true)
+    pdu.setFaults({ dead: false })
+    const view = await scene.ended(order)
+    expect(view).toMatchObject({ result: 'POFF', grade: 'confirmed', recovery: 'restored' })
+    expect(stepsOf(view).filter((step) => step.startsWith('IPDUSD pdu-a OFF SEND'))).toHaveLength(2)
+    expect(scene.did().sort()).toEqual([...CUT, ...BACK].sort())
+  },
+)
+
+scenario(
+  'a switch order that waits in a frozen PDU cuts as soon as it goes on',
+  { ownPdus: true, kdump: { enabled: false } },
+  async (scene) => {
+    const { pdu } = scene.feed(0)
+    pdu.setFaults({ frozen: true })
+    const order = await scene.order({ mode: 'pdu' })
+    await pause(2000)
+    pdu.setFaults({ frozen: false })
+    const view = await scene.ended(order)
+    expect(view).toMatchObject({ result: 'POFF', grade: 'confirmed', recovery: 'restored' })
+    expect(scene.did().sort()).toEqual([...CUT, ...BACK].sort())
+  },
+)
+
+scenario(
+  'a BMC that was gone and came back is used again',
+  { feeds: 1, kdump: { enabled: false } },
+  async (scene) => {
+    scene.model.setFaults({ dead: true })
+    await scene.lab.observed(scene.name, 'bmc', 'NG')
+    scene.model.setFaults({ dead: false })
+    await scene.lab.observed(scene.name, 'bmc', 'OK')
+    expect(await scene.ended(await scene.order())).toMatchObject({ result: 'REBOOT' })
+    expect(scene.did()).toEqual(['nmi', 'reset'])
   },
 )

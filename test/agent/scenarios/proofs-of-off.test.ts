@@ -2,6 +2,7 @@
 // These play for as long as a BMC session needs to settle, all at the same time.
 import { expect } from 'vitest'
 import { nodeClock } from '../../../runtime/node.ts'
+import { pause } from '../site-on-lab.ts'
 import { openStage, type Scene, stepsOf } from '../stage.ts'
 
 const scenario = openStage()
@@ -159,5 +160,21 @@ scenario(
     const view = await scene.ended(await scene.order())
     expect(view).toMatchObject({ result: 'DUMP', fenced: true, grade: 'acknowledged' })
     expect(scene.did()).toEqual(['pdu-a off', 'nmi'])
+  },
+)
+
+scenario(
+  'an off told without identity answers no request and is no state',
+  { feeds: 0 },
+  async (scene) => {
+    scene.model.setFaults({ zeroGuid: true })
+    scene.model.bmc.restart()
+    await scene.lab.observed(scene.name, 'identity', 'unproven')
+    scene.os.shutDown()
+    await pause(SETTLED_MS + 5000)
+    expect((await scene.systemStates()).at(-1)).not.toBe('poff')
+    const view = await scene.ended(await scene.order())
+    expect(view).toMatchObject({ result: 'POFF', grade: 'confirmed' })
+    expect(scene.did()).toEqual(['nmi refused', 'reset refused', 'off', 'on'])
   },
 )
