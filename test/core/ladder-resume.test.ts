@@ -167,12 +167,23 @@ describe('feeds', () => {
     expect(names(actions)).toEqual(['off b', 'look-at-outlets', 'look-at-outlets'])
   })
 
-  test('a late answer of the first agent word wins over a lost one, an accepted one stays', () => {
+  test('a late word of the device replaces our giving up, never an earlier word of its own', () => {
     const shots = [intent(2, 'hard', 'reset'), answer(2, 'lost'), answer(2, 'accepted')]
     expect(goOn(accepted(), ...shots)[0].conclusion?.result).toBe('REBOOT')
     const other = [intent(2, 'hard', 'reset'), answer(2, 'refused'), answer(2, 'accepted')]
     expect(goOn(accepted(), ...other)[0].conclusion).toBeUndefined()
   })
+})
+
+test('power off by the BMC that was tried before the crash is not tried again', () => {
+  const off = [intent(1, 'off', 'off'), answer(1, 'accepted')]
+  const [ladder] = goOn(
+    accepted(),
+    ...off,
+    intent(2, 'pdu', 'off', 'a'),
+    intent(3, 'pdu', 'off', 'b'),
+  )
+  expect(ladder).toMatchObject({ phase: { name: 'pdu' }, offTried: true })
 })
 
 describe('shot numbers', () => {

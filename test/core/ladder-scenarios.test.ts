@@ -180,12 +180,16 @@ describe('hard', () => {
     expect(run.recoveries).toEqual(['restored'])
   })
 
-  test('a look that was asked before the power off proves nothing about it', () => {
+  test.each([
+    ['asked before the power off', 'off', 2499],
+    ['that says neither on nor off', 'unknown', 2550],
+    ['that found silence', 'silent', 2550],
+  ] as const)('a look %s proves nothing about it', (_, value, askedAt) => {
     const run = setUp({ plan: { hardMethod: 'off-on', feeds: [] }, bmc: SILENT })
     const look = {
-      value: 'off' as const,
-      askedAt: 2499,
-      readAt: wallOf(2499),
+      value,
+      askedAt,
+      readAt: wallOf(2599),
       session: 1,
       sessionOpenedAt: -60_000,
       identity: 'proven' as const,
@@ -342,9 +346,23 @@ describe('feeds', () => {
     }
     run.time.after(10, () => stale('a'))
     run.time.after(11, () => stale('b'))
+    let taken: unknown
+    run.time.after(12, () => {
+      taken = run.ladder?.feeds.map(({ value }) => value)
+    })
     run.run()
+    expect(taken).toEqual(['unknown', 'unknown'])
     expect(run.recordedAt).toBeGreaterThan(5000)
     expect(run.conclusion).toMatchObject({ result: 'POFF', fenced: true })
+  })
+
+  test('a probe of an earlier second look does not speak for a later one', () => {
+    const run = setUp({ bmc: SILENT, plan: { holdUpMs: 0 }, room: { capacitorMs: 0 } })
+    run.time.after(7835, () => run.room.force('b', 3, true))
+    run.time.after(7860, () => run.room.force('b', 3, false))
+    run.run()
+    expect(run.conclusion).toMatchObject({ result: 'POFF', fenced: true })
+    expect(run.recordedAt).toBe(8910)
   })
 
   test('one feed does not come back: fenced, recovery partial, alarm', () => {
@@ -504,6 +522,7 @@ describe('modes', () => {
       plan: { mode: 'soft' },
       circumstances: { outletsLastOff: true },
       room: { kdumpMs: 500 },
+      bmc: { latencyMs: 100 },
     })
     run.room.force('a', 3, false)
     run.room.force('b', 3, false)

@@ -55,6 +55,7 @@ export class LadderRun {
   readonly #crashes: Crash[]
   #life = 0
   #boots = 0
+  readonly #asked = new Set<string>()
   #wake: { at: number | undefined } = { at: undefined }
 
   constructor(setup: RunSetup) {
@@ -132,6 +133,17 @@ export class LadderRun {
     })
   }
 
+  /** A slow device is asked one question of a kind at a time. */
+  #only(question: string): void {
+    if (this.#asked.has(question)) throw new Error(`${question} is asked while it is being asked`)
+    this.#asked.add(question)
+  }
+
+  #back(question: string, input: Input): void {
+    this.#asked.delete(question)
+    this.give(input)
+  }
+
   /** What comes back later is for this life of the agent only. */
   #mine<T extends unknown[]>(take: (...values: T) => void): (...values: T) => void {
     const life = this.#life
@@ -145,21 +157,24 @@ export class LadderRun {
       case 'fire':
         return this.#shoot(action.shot)
       case 'look-at-power':
+        this.#only(action.type)
         return this.room.readPower(
           action.timeoutMs,
-          this.#mine((look) => this.give({ type: 'power', look })),
+          this.#mine((look) => this.#back(action.type, { type: 'power', look })),
         )
       case 'look-at-outlets':
+        this.#only(action.pdu)
         return this.room.readOutlets(
           action.pdu,
           action.outlets,
           action.timeoutMs,
-          this.#mine((look) => this.give({ type: 'outlets', look })),
+          this.#mine((look) => this.#back(action.pdu, { type: 'outlets', look })),
         )
       case 'probe':
+        this.#only(action.type)
         return this.room.probe(
           action.timeoutMs,
-          this.#mine((answered) => this.give({ type: 'probed', answered })),
+          this.#mine((answered) => this.#back(action.type, { type: 'probed', answered })),
         )
       case 'conclude':
         return this.#conclude(action.conclusion)
@@ -221,6 +236,7 @@ export class LadderRun {
   #crash({ downMs, reboots }: Crash): void {
     this.#life += 1
     this.ladder = undefined
+    this.#asked.clear()
     this.#wake = { at: undefined }
     if (reboots) this.#boots += 1
     this.time.after(
