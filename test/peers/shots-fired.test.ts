@@ -14,6 +14,8 @@ const TOOL_MAX_MS = 30_000
 /** As long as the ladder waits for the answer to a hard reset when it has no PDU. */
 const ANSWER_MAX_MS = 10_000
 const STOPPED_MS = 3000
+/** Longer than anything that is repeated, or given up as silent, takes. */
+const HELD_MS = 4000
 
 /** One client's own BMC, behind a relay of its own. */
 interface Bench {
@@ -152,6 +154,8 @@ async function shootOurs(bench: Bench): Promise<Shots> {
   expect(early?.kind).toBe(bench.controlReply === 'passed' ? 'accepted' : undefined)
   const power = early ? undefined : await controller.read(ANSWER_MAX_MS)
   const tookMs = nodeClock.now() - from
+  await sleep(HELD_MS)
+  expect(answers.map(({ kind }) => kind)).toEqual(early ? ['accepted'] : [])
   await controller.close()
   expect(answers.map(({ kind }) => kind)).toEqual([early ? 'accepted' : 'lost'])
   const count = await resetsOf(bench)
