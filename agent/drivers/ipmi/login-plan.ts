@@ -49,6 +49,11 @@ export class LoginPlan {
     return this.#variant
   }
 
+  /** How many attempts broke off between two packets of the handshake. */
+  get interruptions(): number {
+    return this.#interruptions
+  }
+
   /** What to do after `variant` failed like this. */
   after(failure: LoginFailure): Verdict {
     if (this.#passwordMismatched && failure.kind === 'open-refused') {

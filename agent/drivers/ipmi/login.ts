@@ -9,6 +9,7 @@ import { getSystemGuid } from './get-system-guid.ts'
 import { Handshake, type LoginFailure, type LoginVariant, type OpenedSession } from './handshake.ts'
 import { guidText, type Judgement, judgeIdentity } from './identity.ts'
 import { LoginPlan } from './login-plan.ts'
+import { presenceQuestion } from './probe.ts'
 import type { Packet } from './rmcp.ts'
 import { type Reply, Session } from './session.ts'
 import {
@@ -96,6 +97,11 @@ export class Login {
     if (!handshake) return
     const { step } = handshake
     const opening = step === 'Open Session'
+    // Where every second packet is lost, the answer to RAKP 3 would be lost in each attempt: one question
+    // more shifts the rhythm.
+    if (step === 'RAKP 3' && this.#plan.interruptions % 2 === 1) {
+      this.#options.send(presenceQuestion(0))
+    }
     this.#sendRepeatedly(
       opening ? OPENING_WAITS_MS : RAKP_WAITS_MS,
       () => handshake.datagram(),

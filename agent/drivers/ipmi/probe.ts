@@ -39,7 +39,7 @@ export function probe(
   }
   const cancelDeadline = clock.after(timeoutMs, () => end(false))
   const ask = () => {
-    udp?.send(question((firstRqSeq + asked++) % RQ_SEQS))
+    udp?.send(presenceQuestion((firstRqSeq + asked++) % RQ_SEQS))
     cancelResend = clock.after(RESEND_MS, ask)
   }
   const isAsked = (rqSeq: number) => (rqSeq - firstRqSeq + RQ_SEQS) % RQ_SEQS < asked
@@ -55,7 +55,8 @@ export function probe(
   return () => end(false)
 }
 
-function question(rqSeq: number): Uint8Array {
+/** Get Channel Authentication Capabilities, which any BMC answers without a session. */
+export function presenceQuestion(rqSeq: number): Uint8Array {
   const { netFn, code, encode } = getChannelAuthenticationCapabilities
   return wrapV15(encodeRequest({ netFn, code, rqSeq, body: encode() }))
 }
