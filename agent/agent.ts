@@ -79,9 +79,10 @@ export class Agent {
       journal,
       devices: this.#devices,
       loose: this.#loose,
-      struck: (server, shot) => this.#struck(server, shot),
+      struck: (course, shot) => course.stops && this.#struck(course.server, shot),
       concluded: (ladder, conclusion) => this.#concluded(ladder, conclusion),
-      ended: (ladder) => this.#showSystems(ladder.plan.server),
+      finished: () => {},
+      ended: ({ server }) => this.#showSystems(server),
       failed: options.failed,
     })
     this.#desk = new OrderDesk({
@@ -144,7 +145,7 @@ export class Agent {
     if (!taken) return
     const { server, ...system } = taken.system
     const running = this.#executor.findByServer(server)
-    const ladder = running?.kind === 'reset' ? running.ladder : undefined
+    const ladder = running?.ladder
     const order = ladder?.order ?? null
     if (taken.begins || (ladder && !hasNotice(ladder, notice.address))) {
       const { address, port, at } = notice
@@ -244,7 +245,7 @@ export class Agent {
     const stopped = this.#stopped.get(server)
     const noticedAt = this.#notices.lastAt(server)
     const state = systemState({
-      beingReset: running?.kind === 'reset' && running.ladder.conclusion === undefined,
+      beingReset: running?.ladder !== undefined && running.ladder.conclusion === undefined,
       ...(stopped ? { stopped } : {}),
       ...(noticedAt === undefined ? {} : { noticedAt }),
       power: watch.power,

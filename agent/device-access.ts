@@ -3,6 +3,7 @@
 import type { OutletLook, PowerLook } from '../core/ladder/ladder.ts'
 import type { Clock } from '../core/ports.ts'
 import type { Shot } from '../core/shot.ts'
+import type { LogLook, LogQuestion } from '../core/supply-log.ts'
 import type { Devices } from './devices.ts'
 import type { Armed, OutletController, PowerController } from './drivers/driver.ts'
 
@@ -46,6 +47,21 @@ export async function lookAtOutlets(
   return { pdu, askedAt, readAt, outlets: reading.outlets, detail: '' }
 }
 
+/** All at once; a log that cannot be read comes back as such. */
+export function lookAtLogs(
+  devices: Devices,
+  logs: readonly LogQuestion[],
+  timeoutMs: number,
+): Promise<LogLook[]> {
+  const look = async ({ server, from }: LogQuestion): Promise<LogLook> => {
+    const controller = devices.findBmc(server)
+    if (!controller) return { server, read: undefined, detail: 'no BMC is set up' }
+    const { read, detail } = await controller.events(from, timeoutMs)
+    return { server, read, detail }
+  }
+  return Promise.all(logs.map(look))
+}
+
 export async function probe(devices: Devices, server: string, timeoutMs: number): Promise<boolean> {
   const controller = devices.findBmc(server)
   // Without a controller nothing can show that the BMC is silent.
@@ -61,7 +77,11 @@ export function armShot(devices: Devices, server: string, shot: Shot): Armed | {
   const { pdu, outlet } = shot.device
   const controller = devices.findPdu(pdu)
   const to = shot.action === 'on' ? 'on' : 'off'
-  return controller?.arm(outlet, to) ?? { detail: reason(controller, `PDU ${pdu}`) }
+  const armed = controller?.arm(outlet, to)
+  if (armed) return armed
+  return controller?.link.state === 'up'
+    ? { detail: `PDU ${pdu} has no outlet ${outlet}, or it does not have its name` }
+    : { detail: reason(controller, `PDU ${pdu}`) }
 }
 
 function reason(controller: Pick<PowerController, 'link'> | undefined, what: string): string {

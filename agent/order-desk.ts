@@ -1,6 +1,7 @@
 // Takes in orders: verifies, remembers, arbitrates, journals, and only then starts anything. The active's
 // word here is the last one (spec architecture.md, decision 1).
 import { type ArbiterView, arbitrate, STOPPED_WITHOUT_REGISTRATION_MS } from '../core/arbiter.ts'
+import { resetCourse, restoreCourse } from '../core/course.ts'
 import type { Circumstances } from '../core/ladder/ladder.ts'
 import { openRestore } from '../core/ladder/recovery.ts'
 import { blankLadder, open } from '../core/ladder/step.ts'
@@ -108,22 +109,28 @@ export class OrderDesk {
     const refusal = this.#judge(order)
     if (refusal) return this.#refuse(order, token, refusal)
     const { plan, request, id } = order
-    const restore = executor.findByServer(plan.server)
-    if (restore) executor.abort(restore.ladder.order, `a reset of ${plan.server} was asked for`)
+    const inTheWay = executor.list().filter(({ server }) => server === plan.server)
     const mono = { bootId: this.#options.bootId, ms: clock.now() }
-    const circumstances = this.#options.circumstances(plan.server, plan.feeds)
+    const leftOff = inTheWay.flatMap((course) => course.leftOff)
+    const circumstances = { ...this.#options.circumstances(plan.server, plan.feeds), leftOff }
     // What shapes the ladder must not be forgotten over a restart.
     const shape = {
       ...(circumstances.recentNotice ? { recentNotice: true as const } : {}),
       ...(circumstances.loose ? { loose: true as const } : {}),
+      ...(circumstances.wiringProvenAt ? { wiringProvenAt: circumstances.wiringProvenAt } : {}),
+      ...(leftOff.length > 0 ? { leftOff } : {}),
     }
     const accepting = this.#durably(
       journal.append([{ kind: 'accepted', order: id, token, request, plan, ...shape, mono }]),
     )
+    // A ladder without feeds cannot bring back what a test had switched off: the test itself does.
+    const restore = plan.feeds.length === 0
+    const detail = `a reset of ${plan.server} was asked for`
+    for (const { order: id } of inTheWay) executor.give(id, { type: 'abort', detail, restore })
     // Nothing goes out before its own intent is durable, which comes after the acceptance in one journal:
     // both share one write to disk.
     const at = { ms: clock.now(), wall: clock.wall() }
-    executor.run('reset', open(id, plan, circumstances, at))
+    executor.run(resetCourse(open(id, plan, circumstances, at)))
     await accepting
   }
 
@@ -160,7 +167,7 @@ export class OrderDesk {
     const running = executor.list().filter(({ kind }) => kind === 'reset')
     return {
       now,
-      open: running.map(({ ladder }) => ({ order: ladder.order, server: ladder.plan.server })),
+      open: running.map(({ order, server }) => ({ order, server })),
       loose: loose.list(),
       completed: this.#stopped,
     }
@@ -197,7 +204,7 @@ export class OrderDesk {
     )
     const at = { ms: clock.now(), wall: clock.wall() }
     const ladder = blankLadder(id, restorePlan(target.server, feeds), at.ms)
-    executor.run('restore', openRestore(ladder, at))
+    executor.run(restoreCourse(openRestore(ladder, at)))
     await accepting
   }
 

@@ -1,5 +1,6 @@
 // What an agent takes up at start: open ladders, effects without an answer, and who was stopped just now.
 import { STOPPED_WITHOUT_REGISTRATION_MS } from '../core/arbiter.ts'
+import { resetCourse, restoreCourse } from '../core/course.ts'
 import { openRestore } from '../core/ladder/recovery.ts'
 import { type HistoryEntry, type Mono, resume } from '../core/ladder/resume.ts'
 import { blankLadder } from '../core/ladder/step.ts'
@@ -36,13 +37,13 @@ export async function resumeOrders(options: ResumeOptions): Promise<void> {
     if (!open) continue
     const resumed = resume(historyOf(records), bootId, at)
     if (resumed) {
-      executor.run('reset', resumed)
+      executor.run(resetCourse(resumed))
       continue
     }
     const operation = records.find((record) => record.kind === 'operation')
     if (!operation) continue
     const plan = restorePlan(operation.target.server, operation.feeds)
-    executor.run('restore', openRestore(blankLadder(operation.order, plan, at.ms), at))
+    executor.run(restoreCourse(openRestore(blankLadder(operation.order, plan, at.ms), at)))
   }
 }
 

@@ -1,6 +1,7 @@
 // What an agent reports: the records of its journal, hash-chained per agent (spec redundancy.md,
 // "Journal replication"). The control plane stores every one, in any order, as often as it comes.
 import { z } from 'zod'
+import { OPERATIONS, PDU_TEST_MODES } from '../core/operation.ts'
 import { GRADES, RESULTS } from '../core/outcome.ts'
 import { RESET_MODES } from '../core/plan.ts'
 import { PROTOCOL_VERSION } from './version.ts'
@@ -46,6 +47,8 @@ export const requestSchema = z.object({
 /** Who asked for what, as it stands in the audit. */
 export type ResetRequest = z.infer<typeof requestSchema>
 
+const outletSchema = z.object({ pdu: z.string(), outlet: z.number().int() })
+
 const shotSchema = z.object({
   id: z.number().int().positive(),
   rung: z.enum(['soft', 'hard', 'off', 'pdu', 'on']),
@@ -66,6 +69,27 @@ const conclusionSchema = z.object({
   detail: detail.optional(),
 })
 
+export const pduTestSchema = z.object({
+  mode: z.enum(PDU_TEST_MODES),
+  pdu: z.string().optional(),
+  offTimeMs: z.number().int(),
+  waitTimeMs: z.number().int(),
+  leaveUp: z.boolean(),
+})
+
+const feedFindingSchema = outletSchema.extend({
+  verdict: z.enum(['right', 'mis-cabled', 'not-logged', 'not-back']),
+  loss: z
+    .object({
+      server: z.string(),
+      sensor: z.number().int(),
+      what: z.string().max(200),
+      lostAt: instant,
+      returnedAt: instant.optional(),
+    })
+    .optional(),
+})
+
 /** Monotonic ms and the boot they count in: a restarted agent of the same boot goes on by them. */
 const mono = z.object({ bootId: z.string(), ms: z.number() })
 
@@ -82,6 +106,10 @@ export const bodySchema = z.discriminatedUnion('kind', [
     /** What was known then and shapes the ladder: a stop notice just heard, an earlier effect still loose. */
     recentNotice: z.literal(true).optional(),
     loose: z.literal(true).optional(),
+    /** When a test proved the wiring of the plan's feeds. */
+    wiringProvenAt: instant.optional(),
+    /** Feeds that a test, ended by this reset, had switched off. */
+    leftOff: z.array(outletSchema).optional(),
     mono,
   }),
   z.object({
@@ -138,9 +166,13 @@ export const bodySchema = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('operation'),
     order: orderId,
-    operation: z.enum(['restore']),
+    operation: z.enum(OPERATIONS),
     target: z.object({ server: z.string() }),
+    /** Of a soft-reset test: the system that is to stop. */
+    system: systemAddress.optional(),
     feeds: planSchema.shape.feeds,
+    /** Of a PDU test. */
+    test: pduTestSchema.optional(),
     requestedBy: z.string().max(200),
     token: z.string().max(ORDER_TOKEN_MAX).nullable(),
     mono,
@@ -149,7 +181,10 @@ export const bodySchema = z.discriminatedUnion('kind', [
     kind: z.literal('operation-ended'),
     order: orderId,
     status: z.enum(['done', 'failed', 'aborted']),
+    code: z.string().max(60).optional(),
     detail,
+    feeds: z.array(feedFindingSchema).optional(),
+    wiringProven: z.boolean().optional(),
   }),
   /** A transition of something watched; polls are never reported (spec architecture.md, decision 4). */
   z.object({
@@ -157,7 +192,17 @@ export const bodySchema = z.discriminatedUnion('kind', [
     subject: z.enum(['server', 'managementServer', 'pdu', 'outlet', 'system']),
     /** Name; for an outlet `PDU/NUMBER`, for a system `CLUSTER/NUMBER`. */
     name: z.string(),
-    attribute: z.enum(['power', 'bmc', 'pdu', 'link', 'state', 'identity', 'model', 'firmware']),
+    attribute: z.enum([
+      'power',
+      'bmc',
+      'pdu',
+      'link',
+      'state',
+      'identity',
+      'model',
+      'firmware',
+      'wiring',
+    ]),
     /** In the words of domain.md §5. */
     value: z.string().max(200),
     detail,

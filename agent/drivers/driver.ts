@@ -1,6 +1,7 @@
 // What every device driver offers the executor. A driver knows one device; it never retries an effect,
 // never decides, and never takes longer than it was given.
 import type { Power } from '../../core/outcome.ts'
+import type { LogFrom, LogLook } from '../../core/supply-log.ts'
 
 export type PowerAction = 'nmi' | 'reset' | 'off' | 'on'
 export type Switch = 'off' | 'on'
@@ -77,6 +78,11 @@ export interface PowerController {
    * Needs no session, so it also finds a BMC that refuses our login. ICMP errors are not an answer.
    */
   probe(timeoutMs: number): Promise<boolean>
+  /**
+   * Reads the entries of the BMC's event log that are about power supplies. All or nothing: a log that could
+   * not be read to its end in time comes back undefined. A log erased meanwhile is read from its beginning.
+   */
+  events(from: LogFrom, timeoutMs: number): Promise<Pick<LogLook, 'read' | 'detail'>>
   close(): Promise<void>
 }
 

@@ -1,8 +1,10 @@
 // The reset ladder of one server (spec domain.md §3): what it is, what may happen to it, what it asks for.
 // `step` in step.ts moves it; it is a pure function of state, input and moment.
+import type { OperationEnding, Outlet } from '../operation.ts'
 import type { Conclusion, Evidence, Power, Recovery } from '../outcome.ts'
 import type { Plan } from '../plan.ts'
 import type { Shot, ShotAnswer, ShotState } from '../shot.ts'
+import type { LogLook, LogQuestion } from '../supply-log.ts'
 
 /** One instant on both clocks: the monotonic decides, the wall clock is written down. */
 export interface Moment {
@@ -81,6 +83,8 @@ export interface FeedState {
   attempts: number
   /** It was cut by this ladder, or found off by it, and is its to bring back. */
   cut: boolean
+  /** A test that this reset ended had switched it off: to be brought back after a completion. */
+  leftOff?: true
 }
 
 export interface Ladder {
@@ -101,6 +105,8 @@ export interface Ladder {
   offOnly: boolean
   /** Since when the watch has read off, and in which session. */
   watchedOff?: WatchedOff
+  /** When a test proved the wiring of these feeds, RFC 3339. */
+  wiringProvenAt?: string
   /** BMC off was tried; it is not tried twice. */
   offTried: boolean
   conclusion?: Conclusion
@@ -146,6 +152,10 @@ export type Input =
   /** Whether anything at the BMC's address answered to a question asked after the probe was called for. */
   | { type: 'probed'; answered: boolean }
   | { type: 'notice'; address: string }
+  /** One look for each log that was asked for. For tests alone. */
+  | { type: 'events'; looks: LogLook[] }
+  /** A reset comes in the way of a restore or test; `restore`: it will not bring back what is off. */
+  | { type: 'abort'; detail: string; restore: boolean }
   /** The conclusion is where intents must be. */
   | { type: 'recorded' }
   | { type: 'tick' }
@@ -156,6 +166,9 @@ export type Action =
   | { type: 'look-at-power'; timeoutMs: number }
   | { type: 'look-at-outlets'; pdu: string; outlets: number[]; timeoutMs: number }
   | { type: 'probe'; timeoutMs: number }
+  | { type: 'look-at-events'; logs: LogQuestion[]; timeoutMs: number }
+  /** How a restore or test ended; `end` follows. */
+  | { type: 'finish'; ending: OperationEnding }
   | { type: 'conclude'; conclusion: Conclusion }
   | { type: 'recover'; recovery: Recovery; detail: string }
   | { type: 'alarm'; code: string; detail: string }
@@ -180,6 +193,10 @@ export interface Circumstances {
   onSession?: number
   /** Every feed was last read off. */
   outletsLastOff: boolean
+  /** When a test proved the wiring of the feeds as they are now, RFC 3339. */
+  wiringProvenAt?: string
+  /** Feeds that a test, ended by this reset, had switched off. */
+  leftOff?: readonly Outlet[]
 }
 
 /** The earliest monotonic ms at which `tick` may change anything; undefined when only inputs can. */

@@ -129,11 +129,11 @@ function settle(turn: Turn, phase: PduPhase, verifying: Verifying): void {
   if (!verifying.outletsOff || !verifying.bmcSilent) return
   noteFeeds(turn)
   note(turn, bmcSource(turn), 'silent after the cut')
-  note(
-    turn,
-    `server:${ladder.plan.server}`,
-    'the wiring of these feeds has not been proven by a test',
-  )
+  const { wiringProvenAt } = ladder
+  const wiring = wiringProvenAt
+    ? `was proven by a test at ${wiringProvenAt}`
+    : 'has not been proven by a test'
+  note(turn, `server:${ladder.plan.server}`, `the wiring of these feeds ${wiring}`)
   conclude(turn, { result: 'POFF', fenced: true, grade: 'confirmed' })
 }
 

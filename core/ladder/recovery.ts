@@ -35,10 +35,16 @@ type OnPhase = Extract<Phase, { name: 'on' }>
 /** The conclusion is durable: from here on it may be announced, and power may come back. */
 export function recorded(turn: Turn): void {
   const { ladder, at } = turn
-  if (ladder.conclusion === undefined) return
+  const { conclusion } = ladder
+  if (conclusion === undefined) return
+  const leftOnly = !ladder.feeds.some((feed) => feed.cut) && takeOver(turn)
+  if (leftOnly && (conclusion.result !== 'POFF' || poweredOffByBmc(turn))) {
+    recover(turn, 'waiting', 'feeds that a test had switched off come back')
+    return enterOn(turn)
+  }
   const cut = ladder.feeds.filter((feed) => feed.cut)
-  if (ladder.conclusion.result !== 'POFF') {
-    const held = cut.filter(({ value }) => value !== 'on')
+  if (conclusion.result !== 'POFF') {
+    const held = ladder.feeds.filter((feed) => (feed.cut || feed.leftOff) && feed.value !== 'on')
     if (held.length > 0) {
       recover(turn, 'held', `switched off and held: ${held.map(feedName).join(', ')}`)
     }
@@ -55,6 +61,16 @@ export function recorded(turn: Turn): void {
   }
   if (poweredOffByBmc(turn)) return enterOn(turn)
   end(turn)
+}
+
+/**
+ * After a completion, what an ended test had switched off is this ladder's own to bring back. False when
+ * there is nothing of it; after a FAIL it stays off and is shown.
+ */
+export function takeOver({ ladder }: Turn): boolean {
+  if (!ladder.conclusion?.fenced) return false
+  for (const feed of ladder.feeds) if (feed.leftOff) feed.cut = true
+  return ladder.feeds.some(({ leftOff }) => leftOff)
 }
 
 /** The BMC switched off, or may have: what it refused or never got is not ours to bring back. */

@@ -1,5 +1,6 @@
 // Rebuilds an open ladder from its journal, after a restart or by a successor: it looks first, behind a
 // barrier, and never gives a soft or hard reset a second time (spec redundancy.md, "takeover").
+import type { Outlet } from '../operation.ts'
 import type { Conclusion, Recovery } from '../outcome.ts'
 import type { Plan } from '../plan.ts'
 import type { Shot, ShotAnswer, ShotState } from '../shot.ts'
@@ -14,8 +15,8 @@ import {
   type Turn,
 } from './ladder.ts'
 import { switchFeed } from './outlet-rung.ts'
-import { recorded, resumeOn } from './recovery.ts'
-import { blankLadder } from './step.ts'
+import { recorded, resumeOn, takeOver } from './recovery.ts'
+import { blankLadder, noteTests } from './step.ts'
 import { end, lookAtOutlets, lookAtPower, note, takeAnswer } from './turn.ts'
 
 /** Monotonic ms within one boot of the management server. */
@@ -34,6 +35,8 @@ export type HistoryEntry =
       /** What was known at acceptance: a stop notice just heard, an earlier effect still loose. */
       recentNotice?: boolean | undefined
       loose?: boolean | undefined
+      wiringProvenAt?: string | undefined
+      leftOff?: readonly Outlet[] | undefined
     }
   | { kind: 'intent'; shot: Shot; mono: Mono }
   | { kind: 'answer'; shot: number; answer: ShotAnswer; detail: string; mono: Mono }
@@ -60,6 +63,11 @@ export function resume(
   const ladder = blankLadder(accepted.order, accepted.plan, instant(accepted.mono) ?? at.ms)
   ladder.spareDump = accepted.recentNotice ?? false
   ladder.offOnly = accepted.loose ?? false
+  const { wiringProvenAt, leftOff } = accepted
+  noteTests(ladder, {
+    ...(wiringProvenAt === undefined ? {} : { wiringProvenAt }),
+    ...(leftOff === undefined ? {} : { leftOff }),
+  })
   const turn: Turn = { ladder, at, actions: [] }
   const recoveryAt = replay(turn, history, instant)
   note(turn, `server:${ladder.plan.server}`, 'taken up again from the journal')
@@ -122,6 +130,7 @@ function replayIntent(ladder: Ladder, shot: Shot, intendedAt: number): void {
 
 function goOnConcluded(turn: Turn, recoveryAt: number | undefined): void {
   const { ladder, at } = turn
+  if (ladder.recovery !== 'none') takeOver(turn)
   if (ladder.shots.at(-1)?.rung === 'on') return resumeOn(turn)
   if (ladder.recovery === 'waiting') {
     const onAt = (recoveryAt ?? at.ms) + ladder.plan.pduRecoveryWaitMs

@@ -78,9 +78,23 @@ export function open(
   ladder.offOnly = circumstances.loose
   if (circumstances.watchedOff) ladder.watchedOff = circumstances.watchedOff
   if (circumstances.onSession !== undefined) ladder.onSession = circumstances.onSession
+  noteTests(ladder, circumstances)
   const turn: Turn = { ladder, at, actions: [] }
   start(turn, circumstances)
   return [turn.ladder, turn.actions]
+}
+
+/** What tests of the server's feeds showed and left. */
+export function noteTests(
+  ladder: Ladder,
+  { wiringProvenAt, leftOff = [] }: Pick<Circumstances, 'wiringProvenAt' | 'leftOff'>,
+): void {
+  if (wiringProvenAt !== undefined) ladder.wiringProvenAt = wiringProvenAt
+  for (const feed of ladder.feeds) {
+    if (leftOff.some(({ pdu, outlet }) => pdu === feed.pdu && outlet === feed.outlet)) {
+      feed.leftOff = true
+    }
+  }
 }
 
 function start(turn: Turn, { freshNotice, watchedOff, outletsLastOff }: Circumstances): void {
@@ -126,6 +140,9 @@ function take(turn: Turn, input: Input): void {
       return
     case 'tick':
       return tick(turn)
+    case 'events':
+    case 'abort':
+      return
   }
 }
 

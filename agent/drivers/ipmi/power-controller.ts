@@ -1,6 +1,7 @@
 // Chassis power over IPMI 2.0 (spec protocols.md §1): one kept session per BMC, effects sent once and at
 // once, reads shared and repeated. See `session-keeper.ts` for the session's life.
 import type { Cancel, Clock, Random } from '../../../core/ports.ts'
+import type { LogFrom, LogLook } from '../../../core/supply-log.ts'
 import type {
   Answer,
   Armed,
@@ -14,6 +15,7 @@ import type {
 import { chassisControl } from './chassis-control.ts'
 import { COMPLETED, describeCompletionCode, provesNotDone } from './completion-code.ts'
 import { Credentials } from './credentials.ts'
+import { EventLogReader } from './event-log-reader.ts'
 import { probe } from './probe.ts'
 import { SessionKeeper, type Warm } from './session-keeper.ts'
 import { StatusReader } from './status-reader.ts'
@@ -65,6 +67,7 @@ class IpmiPowerController implements PowerController {
   readonly #events: DriverEvents
   readonly #keeper: SessionKeeper
   readonly #reader: StatusReader
+  readonly #log: EventLogReader
   readonly #readyWaiters = new Set<() => void>()
   readonly #probes = new Set<Cancel>()
   #identity: string | undefined
@@ -93,6 +96,7 @@ class IpmiPowerController implements PowerController {
       warmed: () => this.#warmed(),
     })
     this.#reader = new StatusReader(this.#keeper, clock)
+    this.#log = new EventLogReader(this.#keeper, clock)
   }
 
   get link(): Link {
@@ -163,10 +167,15 @@ class IpmiPowerController implements PowerController {
     })
   }
 
+  events(from: LogFrom, timeoutMs: number): Promise<Pick<LogLook, 'read' | 'detail'>> {
+    return this.#log.read(from, timeoutMs)
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     for (const cancel of this.#probes) cancel()
     this.#reader.close()
+    this.#log.close()
     await this.#keeper.close()
   }
 

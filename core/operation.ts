@@ -1,0 +1,47 @@
+// Acts on a server that are not resets: restores and tests (spec domain.md §9). They are ended by any reset.
+import type { SupplyLoss } from './supply-log.ts'
+
+export const OPERATIONS = ['restore', 'soft-reset-test', 'pdu-test'] as const
+export type OperationKind = (typeof OPERATIONS)[number]
+
+export interface Outlet {
+  pdu: string
+  outlet: number
+}
+
+export const PDU_TEST_MODES = ['same', 'serial'] as const
+
+export interface PduTestSettings {
+  /** All feeds off together, then on; or feed by feed off and on. */
+  mode: (typeof PDU_TEST_MODES)[number]
+  /** Only the feeds of this PDU; serial only. */
+  pdu?: string | undefined
+  offTimeMs: number
+  /** From one feed that is good again to the next cut; serial only. */
+  waitTimeMs: number
+  /** The HA software was left up on purpose, to try the failover. */
+  leaveUp: boolean
+}
+
+/** What one cut of a serial test showed of the wiring. */
+export interface FeedFinding extends Outlet {
+  /**
+   * - `right`: a supply of this server logged the loss and its return.
+   * - `mis-cabled`: another server logged them.
+   * - `not-logged`: nobody did.
+   * - `not-back`: the loss was logged and its return was not.
+   */
+  verdict: 'right' | 'mis-cabled' | 'not-logged' | 'not-back'
+  loss?: SupplyLoss | undefined
+}
+
+export interface OperationEnding {
+  status: 'done' | 'failed' | 'aborted'
+  /** Why not, as a stable word. */
+  code?: string | undefined
+  detail: string
+  /** Of a serial PDU test, in the order of the cuts. */
+  feeds?: FeedFinding[] | undefined
+  /** A serial test of all feeds showed that each is a supply of this server, and that there is no other. */
+  wiringProven?: boolean | undefined
+}
