@@ -84,6 +84,7 @@ export class SiteOnLab {
   readonly #failures: unknown[] = []
   readonly #notices = new Map<string, StopNoticeSender>()
   #noticePort = 0
+  #crashing = false
   #revision = 0
   #orders = 0
   #closers: (() => Promise<unknown> | unknown)[] = []
@@ -140,7 +141,9 @@ export class SiteOnLab {
       files: { site: join(directory, 'site'), bindings: join(directory, 'bindings') },
       journalled: (order) => this.journalled.push(order),
       log: () => {},
-      failed: (error) => this.#failures.push(error),
+      failed: (error) => {
+        if (!this.#crashing) this.#failures.push(error)
+      },
     })
     const listener = await createStopNoticeListener({
       address: '127.0.0.1',
@@ -150,13 +153,15 @@ export class SiteOnLab {
     })
     this.#noticePort = listener.port
     this.room.setStopNoticeTargets([{ address: '127.0.0.1', port: listener.port }])
-    this.#closers = [() => listener.close(), () => this.agent.stop(), () => this.journal.close()]
+    this.#closers = [() => listener.close(), () => this.journal.close(), () => this.agent.stop()]
     await this.agent.start()
   }
 
-  /** Ends the agent without any farewell to ladders under way. */
+  /** Ends the agent as a crash would: nothing that it learns while it ends is kept. */
   async stopAgent(): Promise<void> {
+    this.#crashing = true
     for (const close of this.#closers.splice(0)) await close()
+    this.#crashing = false
   }
 
   async close(): Promise<void> {

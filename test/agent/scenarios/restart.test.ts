@@ -223,6 +223,28 @@ scenario(
 )
 
 scenario(
+  'after a failed reset that acted late: the guard holds over a restart',
+  { alone: true, feeds: 0, site: { pairGuard: true }, partner: {}, ...NO_KDUMP },
+  async (scene) => {
+    const other = scene.partner()
+    scene.model.setFaults({ hang: true })
+    const order = await scene.order()
+    expect(await scene.ended(order)).toMatchObject({ result: 'FAIL' })
+    scene.model.setFaults({ hang: false })
+    await reaches(scene, 'the late answer is recorded', async () =>
+      (await scene.lab.recordsOf(order)).some(
+        (record) => record.kind === 'answer' && record.answer === 'accepted' && record.shot === 2,
+      ),
+    )
+    await restart(scene, 'boot-1')
+    const view = await scene.lab.view(await other.order())
+    expect(view).toMatchObject({ code: 'pair-guard' })
+    expect(view.detail).toContain('was stopped')
+    expect(other.did()).toEqual([])
+  },
+)
+
+scenario(
   'after a completed reset: the guard holds over a restart',
   { alone: true, feeds: 0, site: { pairGuard: true }, partner: {}, ...NO_KDUMP },
   async (scene) => {
