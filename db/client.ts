@@ -6,6 +6,8 @@ import { drizzle } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
 import * as schema from './schema.ts'
 
+const PREPARED_PARAMETERS_MAX = 32
+
 /** A database or a transaction on it. Inside a transaction use only its own handle. */
 export type Db = PgDatabase<PostgresJsQueryResultHKT, typeof schema>
 
@@ -26,9 +28,26 @@ export interface OpenOptions {
  * Connects on first use; throws only for a URL that is neither.
  */
 export function openDatabase(url: string, options: OpenOptions = {}): Database {
-  const client = connect(url, options)
+  const client = preparing(connect(url, options))
   const db = drizzle(client, { schema })
   return { db, close: () => client.end({ timeout: 5 }) }
+}
+
+/**
+ * Lets the driver keep statements prepared. Drizzle asks it not to, and then each one costs a second trip to
+ * the database, to learn the types of its parameters, and none can follow before the answer.
+ */
+function preparing(client: postgres.Sql): postgres.Sql {
+  const { begin, unsafe } = client
+  const prepared = (of: typeof unsafe): typeof unsafe =>
+    ((text, parameters, options) => {
+      // Statements of many rows differ by their number: they would fill the session's memory.
+      const prepare = (parameters?.length ?? 0) <= PREPARED_PARAMETERS_MAX
+      return of(text, parameters, { ...options, prepare })
+    }) as typeof unsafe
+  const inTransaction = (act: (tx: postgres.TransactionSql) => unknown) =>
+    begin((tx) => act(Object.assign(tx, { unsafe: prepared(tx.unsafe) })))
+  return Object.assign(client, { unsafe: prepared(unsafe), begin: inTransaction })
 }
 
 function connect(url: string, { connections = 5, statementTimeoutMs }: OpenOptions) {

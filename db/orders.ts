@@ -1,5 +1,5 @@
 // What the hub has to get to an agent. "Never sent" must be certain, so a send is claimed here first.
-import { and, asc, eq, gt, isNull, lte, min, or, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, inArray, isNull, lte, min, or, sql } from 'drizzle-orm'
 import type { Db } from './client.ts'
 import { orders } from './schema.ts'
 
@@ -27,9 +27,9 @@ export async function findOrder(db: Db, id: string): Promise<OrderRow | undefine
 export async function listUndelivered(
   db: Db,
   agent: { site: string; name: string; epoch: number },
-): Promise<OrderRow[]> {
+): Promise<Pick<OrderRow, 'id' | 'token'>[]> {
   return await db
-    .select()
+    .select({ id: orders.id, token: orders.token })
     .from(orders)
     .where(
       and(
@@ -46,14 +46,15 @@ export async function listUndelivered(
 }
 
 /**
- * Records that the order is about to be sent. False when it was closed meanwhile, or was never sent and has
- * expired: then it must not be sent any more.
+ * Records that these orders are about to be sent, and returns the ids of those that may be: not one that was
+ * closed meanwhile, or was never sent and has expired.
  */
-export async function claimSend(
+export async function claimSends(
   db: Db,
-  send: { id: string; agent: string; epoch: number; nowMs: number },
-): Promise<boolean> {
-  const { id, agent, epoch, nowMs } = send
+  send: { ids: readonly string[]; agent: string; epoch: number; nowMs: number },
+): Promise<ReadonlySet<string>> {
+  const { ids, agent, epoch, nowMs } = send
+  if (ids.length === 0) return new Set()
   const claimed = await db
     .update(orders)
     .set({
@@ -63,14 +64,14 @@ export async function claimSend(
     })
     .where(
       and(
-        eq(orders.id, id),
+        inArray(orders.id, [...ids]),
         eq(orders.closed, false),
         or(gt(orders.expiresAtMs, nowMs), sql`${orders.sentAtMs} is not null`),
         or(isNull(orders.sentTo), eq(orders.sentTo, agent), sql`${orders.sentEpoch} < ${epoch}`),
       ),
     )
     .returning({ id: orders.id })
-  return claimed.length === 1
+  return new Set(claimed.map(({ id }) => id))
 }
 
 /** Closes an order that expired without ever having been sent. False when it was sent or closed first. */

@@ -89,9 +89,12 @@ export async function closeUnheardReset(
   return moved.length === 1
 }
 
-export async function listOpenResets(db: Db, site: string): Promise<ResetRow[]> {
+export async function listOpenResets(
+  db: Db,
+  site: string,
+): Promise<Pick<ResetRow, 'id' | 'server' | 'status'>[]> {
   return await db
-    .select()
+    .select({ id: resets.id, server: resets.server, status: resets.status })
     .from(resets)
     .where(and(eq(resets.site, site), isNull(resets.endedAt)))
     .orderBy(asc(resets.requestedAt))

@@ -154,9 +154,12 @@ async function arbiterView(
   nowMs: number,
 ): Promise<ArbiterView> {
   const since = new Date(nowMs - STOPPED_WITHOUT_REGISTRATION_MS).toISOString()
-  const open = await listOpenResets(tx, site)
-  const loose = await listLooseServers(tx, site)
-  const completed = await listCompletedSince(tx, site, since)
+  // Asked together: the site's lock is held, so nothing changes between them.
+  const [open, loose, completed] = await Promise.all([
+    listOpenResets(tx, site),
+    listLooseServers(tx, site),
+    listCompletedSince(tx, site, since),
+  ])
   return {
     now: nowMs,
     open: open
@@ -207,16 +210,20 @@ async function storeAccepted(
   if (!folded) throw new Error(`order ${id} folds to no reset`)
   const view = connected ? folded : { ...folded, detail: noAgentDetail() }
   const { server, status, requestedAt } = view
-  if (!(await openReset(tx, { id, site, server, bodyHash, status, view, requestedAt }))) {
-    const detail = `a reset of ${server} is already open`
-    throw new ApiError('reset-already-open', detail, { result: 'FAIL' })
-  }
   const token = await signOrder(order, deps.key.sign)
   const overdueAtMs = expiresAtMs + planMs(plan) + OVERDUE_MARGIN_MS
   const timing = { issuedAtMs, expiresAtMs, overdueAtMs }
-  await storeOrder(tx, { id, site, kind: 'reset', token, content: order, ...timing })
   const payload = { id, server, status, requestedBy: view.requestedBy, reason: view.reason }
-  await appendEvents(tx, [{ site, type: 'reset', at: deps.clock.wall(), payload }])
+  // Written together; whatever of it fails takes the rest back with the transaction.
+  const [opened] = await Promise.all([
+    openReset(tx, { id, site, server, bodyHash, status, view, requestedAt }),
+    storeOrder(tx, { id, site, kind: 'reset', token, content: order, ...timing }),
+    appendEvents(tx, [{ site, type: 'reset', at: deps.clock.wall(), payload }]),
+  ])
+  if (!opened) {
+    const detail = `a reset of ${server} is already open`
+    throw new ApiError('reset-already-open', detail, { result: 'FAIL' })
+  }
   return view
 }
 

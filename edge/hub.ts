@@ -5,8 +5,8 @@ import type { Clock, Random } from '../core/ports.ts'
 import type { SiteDocument } from '../core/site.ts'
 import { findAgent, listAgentKeys, noteConnected, noteHeard } from '../db/agents.ts'
 import type { Db } from '../db/client.ts'
-import { claimSend, listUndelivered, noteJournalled } from '../db/orders.ts'
-import { findSite } from '../db/sites.ts'
+import { claimSends, listUndelivered, noteJournalled } from '../db/orders.ts'
+import { findRevision, findSite } from '../db/sites.ts'
 import { signSite, verifyHello } from '../protocol/chain.ts'
 import { importVerifyingKey, type SigningKey, type VerifyingKey } from '../protocol/keys.ts'
 import { type FromHub, fromAgentSchema, type Hello } from '../protocol/link.ts'
@@ -67,6 +67,7 @@ export const CLOSE = {
 
 export const HELLO_WITHIN_MS = 10_000
 export const SILENT_AFTER_MS = 30_000
+const CLAIMED_AT_ONCE = 100
 /** Before the hello nothing larger is read. */
 const HELLO_CHARACTERS_MAX = 16_384
 
@@ -76,6 +77,9 @@ export class Hub {
   readonly #turns = new Map<string, Promise<void>>()
   /** Orders that went out on a connection, so that it does not get them again for every new one. */
   readonly #sent = new Map<string, Set<string>>()
+  /** The dispatch under way, and the one that follows it for all who asked meanwhile. */
+  #dispatching: Promise<void> | undefined
+  #following: Promise<void> | undefined
 
   constructor(ports: HubPorts) {
     this.#ports = ports
@@ -115,8 +119,27 @@ export class Hub {
     })
   }
 
-  /** Sends what is undelivered and sets the alarm. */
-  async dispatch(): Promise<void> {
+  /** Sends what is undelivered and sets the alarm. What was stored before the call is sent when it resolves. */
+  dispatch(): Promise<void> {
+    if (this.#dispatching === undefined) return this.#startDispatch()
+    this.#following ??= this.#dispatching
+      .catch(() => {})
+      .then(() => {
+        this.#following = undefined
+        return this.#startDispatch()
+      })
+    return this.#following
+  }
+
+  #startDispatch(): Promise<void> {
+    const dispatching = this.#dispatchOnce().finally(() => {
+      this.#dispatching = undefined
+    })
+    this.#dispatching = dispatching
+    return dispatching
+  }
+
+  async #dispatchOnce(): Promise<void> {
     const active = this.#active()
     if (active) {
       // An order may be planned by a revision that the agent does not hold yet.
@@ -222,8 +245,10 @@ export class Hub {
 
   async #sendSite(id: string, state: LinkState): Promise<void> {
     const { db, site, sockets, key, clock } = this.#ports
+    const held = state.revision ?? 0
+    if (((await findRevision(db, site)) ?? 0) <= held) return
     const row = await findSite(db, site)
-    if (!row || row.document === null || row.revision <= (state.revision ?? 0)) return
+    if (!row || row.document === null || row.revision <= held) return
     const { revision } = row
     const document = row.document as SiteDocument
     const token = await signSite({ v: PROTOCOL_VERSION, site, revision, document }, key)
@@ -250,13 +275,17 @@ export class Hub {
     const { agent, epoch = 0 } = state
     const sent = this.#sent.get(id) ?? new Set()
     this.#sent.set(id, sent)
-    for (const order of await listUndelivered(db, { site, name: agent, epoch })) {
-      if (sent.has(order.id)) continue
-      // Noted before anything is awaited: another dispatch may be under way.
-      sent.add(order.id)
+    const undelivered = await listUndelivered(db, { site, name: agent, epoch })
+    const fresh = undelivered.filter((order) => !sent.has(order.id))
+    for (let from = 0; from < fresh.length; from += CLAIMED_AT_ONCE) {
+      const orders = fresh.slice(from, from + CLAIMED_AT_ONCE)
       const nowMs = clock.wallMs()
-      if (!(await claimSend(db, { id: order.id, agent, epoch, nowMs }))) continue
-      this.#say(id, { type: 'order', token: order.token, nowMs })
+      const ids = orders.map((order) => order.id)
+      const claimed = await claimSends(db, { ids, agent, epoch, nowMs })
+      for (const order of orders) {
+        sent.add(order.id)
+        if (claimed.has(order.id)) this.#say(id, { type: 'order', token: order.token, nowMs })
+      }
     }
   }
 

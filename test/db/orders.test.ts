@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import {
-  claimSend,
+  claimSends,
   closeUnsent,
   findNextDueMs,
   findOrder,
@@ -23,11 +23,13 @@ const order = (id: string, site = id) => ({
   overdueAtMs: 100_000,
 })
 const send = (id: string, agent: string, epoch: number, nowMs: number) => ({
-  id,
+  ids: [id],
   agent,
   epoch,
   nowMs,
 })
+const claimSend = async (...[db, asked]: Parameters<typeof claimSends>) =>
+  (await claimSends(db, asked)).size === 1
 
 describeOnPostgres('expiry against sending', (database) => {
   test('an order at its expiry is either sent or closed as never sent, not both', async () => {
