@@ -43,6 +43,7 @@ export class Devices {
   readonly #bindings: Bindings
   readonly #bmcs = new Map<string, Held<PowerController>>()
   readonly #pdus = new Map<string, Held<OutletController>>()
+  #outletNames: ReadonlyMap<string, string> = new Map()
 
   constructor(options: DevicesOptions) {
     this.#options = options
@@ -68,6 +69,7 @@ export class Devices {
     const faults: string[] = []
     const replaced: string[] = []
     const machines = machinesOf(site)
+    this.#outletNames = outletNamesOf(site)
     this.#drop(this.#bmcs, (name) => machines.some((machine) => machine.name === name))
     this.#drop(this.#pdus, (name) => site.spec.pdus.some((pdu) => pdu.name === name))
     for (const machine of machines) {
@@ -130,20 +132,19 @@ export class Devices {
   }
 
   async #applyPdu(pdu: Pdu, unseal: Unseal): Promise<void> {
-    const { name, address, port, model } = pdu
-    const settings = JSON.stringify([address, port, model, pdu.snmp])
+    const { name, snmp: sealed, renamedFrom: _, ...driven } = pdu
+    const settings = JSON.stringify([driven, sealed])
     const held = this.#pdus.get(name)
     if (held?.settings === settings) return
-    const snmp = await openSnmp(pdu.snmp, unseal)
+    const snmp = await openSnmp(sealed, unseal)
     if (held) await held.controller.close()
     const { clock, random, events } = this.#options
     const device: DeviceName = { kind: 'pdu', name }
     const controller = createSnmpOutletController({
+      ...driven,
       name,
-      address,
-      port,
-      model,
       snmp,
+      nameOf: (outlet) => this.#outletNames.get(`${name}/${outlet}`),
       clock,
       random,
       events: {
@@ -154,6 +155,16 @@ export class Devices {
     this.#pdus.set(name, { settings, controller })
     controller.start()
   }
+}
+
+/** The names that outlets must have, by `PDU/NUMBER`. */
+function outletNamesOf({ spec }: SiteDocument): Map<string, string> {
+  const feeds = [...spec.servers, ...spec.managementServers].flatMap((owner) => owner.feeds)
+  return new Map(
+    feeds.flatMap(({ pdu, outlet, outletName }) =>
+      outletName === undefined ? [] : [[`${pdu}/${outlet}`, outletName] as const],
+    ),
+  )
 }
 
 async function attempt(faults: string[], what: string, act: () => Promise<void>): Promise<void> {

@@ -1,9 +1,10 @@
 // The judge of a site document: every limit of spec domain.md §2, all faults at once.
 import { matchItems, type Named } from './identity.ts'
 import { type Fault, FaultList, type RuleFault, shown, type Warning } from './limits/fault.ts'
+import type { PduModels } from './limits/pdu-rules.ts'
 import { readSite } from './limits/read-site.ts'
 import { readinessWarnings } from './limits/readiness.ts'
-import { type PduModels, referenceRules } from './limits/reference-rules.ts'
+import { referenceRules } from './limits/reference-rules.ts'
 import { settingRules } from './limits/setting-rules.ts'
 import { uniqueRules } from './limits/unique-rules.ts'
 import { PDU_MODELS } from './pdu-models.ts'

@@ -2,8 +2,20 @@
 // The rows themselves are in pdu-models.ts.
 import type { Power } from './outcome.ts'
 
-/** An OID in which `{n}` is the outlet; `{n+1}` and `{n-1}` where the device counts from elsewhere. */
+/**
+ * An OID in which `{outlet}`, `{unit}` and `{branch}` stand for their numbers, all counted from 1 in the
+ * site file; `{outlet-1}` and the like where the device counts from elsewhere.
+ */
 export type OidTemplate = string
+
+/** sysDescr: what a device without a better text tells about itself. */
+export const SYS_DESCR = '1.3.6.1.2.1.1.1.0'
+
+/** Of a chain of PDUs behind one address: which one, and which of its towers, cords or branches. */
+export interface Place {
+  unit: number
+  branch: number
+}
 
 /** What is written, and where. Where the value is a delay in seconds, 0 means now. */
 export interface OutletWrite {
@@ -24,20 +36,24 @@ export interface OutletColumns {
   /** The values that are read: never derived from those written, some families invert them. */
   status: { oid: OidTemplate; on: readonly number[]; off: readonly number[] }
   conditions?: readonly Condition[]
+  /** Read along where the device has them; told when unmet, and never change what is on or off. */
+  notes?: readonly Condition[]
 }
 
 export interface PduModel {
   /** As written in a site file. */
   name: string
   title: string
-  /** The device's sysObjectID is one of these or lies below one of them. */
+  /** The device's sysObjectID is one of these or lies below one of them; none: any device is taken. */
   sysObjectIds: readonly string[]
   columns: OutletColumns
   /** Firmware that keeps its outlets in other columns; then the firmware must be readable. */
   otherFirmware?: { contains: string; columns: OutletColumns }
+  /** The table in which the first number is the unit, where devices number their only unit freely. */
+  unitsBelow?: string
   outletNameOid?: OidTemplate
-  modelOid: string
-  firmwareOid?: string
+  modelOid: OidTemplate
+  firmwareOid?: OidTemplate
   /** The highest outlet number, where the family has a known one. */
   maxOutlets?: number
   /** Whether it was tried against an SNMP agent that is not ours. None was tried on real hardware. */
@@ -45,14 +61,44 @@ export interface PduModel {
 }
 
 /** No PDU has more outlets; a larger number is a slip of the pen. */
-const OUTLETS_AT_MOST = 999
+export const OUTLETS_AT_MOST = 255
 
-/** The OID of one outlet. */
+const PLACEHOLDER = /\{(outlet|unit|branch)([+-]1)?\}/g
+
+function fill(template: OidTemplate, numbers: Partial<Place & { outlet: number }>): OidTemplate {
+  return template.replace(PLACEHOLDER, (whole, what: keyof Place | 'outlet', shift = '0') => {
+    const number = numbers[what]
+    return number === undefined ? whole : String(number + Number(shift))
+  })
+}
+
+/** The OID of one outlet, of columns that are placed already. */
 export function outletOid(template: OidTemplate, outlet: number): string {
-  return template
-    .replace('{n}', String(outlet))
-    .replace('{n+1}', String(outlet + 1))
-    .replace('{n-1}', String(outlet - 1))
+  return fill(template, { outlet })
+}
+
+/** The template for one unit and branch: only the outlet is left open. */
+export function placeOid(template: OidTemplate, { unit, branch }: Place): OidTemplate {
+  return fill(template, { unit, branch })
+}
+
+/** The columns of one unit and branch. */
+export function placeColumns(columns: OutletColumns, place: Place): OutletColumns {
+  const placed = <T extends { oid: OidTemplate }>(column: T): T => {
+    return { ...column, oid: placeOid(column.oid, place) }
+  }
+  return {
+    off: placed(columns.off),
+    on: placed(columns.on),
+    status: placed(columns.status),
+    conditions: (columns.conditions ?? []).map(placed),
+    notes: (columns.notes ?? []).map(placed),
+  }
+}
+
+/** Whether the family tells units or branches apart. */
+export function hasPlaces({ columns }: PduModel, part: keyof Place): boolean {
+  return columns.status.oid.includes(`{${part}`)
 }
 
 /** Why this outlet number is impossible on this model; undefined when it is possible. */
@@ -89,17 +135,21 @@ export function judgeOutlet(
 ): { value: Power; raw: string } {
   const [status, ...others] = values
   if (status === undefined) return { value: 'unknown', raw: 'missing' }
-  const unmet = (columns.conditions ?? []).flatMap(({ values: allowed, meaning }, index) => {
+  const unmet = (columns.conditions ?? []).flatMap((condition, index) => {
     const value = others[index]
-    return value !== undefined && allowed.includes(value)
-      ? []
-      : [`not ${meaning} (${value ?? 'missing'})`]
+    const met = value !== undefined && condition.values.includes(value)
+    return met ? [] : [unmetText(condition, value)]
   })
   const raw = [String(status), ...unmet].join(', ')
   if (unmet.length > 0) return { value: 'unknown', raw }
   if (columns.status.off.includes(status)) return { value: 'off', raw }
   if (columns.status.on.includes(status)) return { value: 'on', raw }
   return { value: 'unknown', raw }
+}
+
+/** What a condition that is not met is called in a reading. */
+export function unmetText({ meaning }: Condition, value: number | undefined): string {
+  return `not ${meaning} (${value ?? 'missing'})`
 }
 
 /** True when `oid` is `prefix` or lies below it, compared arc by arc. */

@@ -19,6 +19,8 @@ export interface BmcSettings {
 export interface Feed {
   pdu: string
   outlet: number
+  /** The name that the outlet has on the PDU; under another one it is neither read nor switched. */
+  outletName?: string
 }
 
 export interface ManagementServer {
@@ -49,8 +51,29 @@ export interface Pdu {
   renamedFrom?: string
   address: string
   port: number
+  /** A name of `pdu-models.ts`, or `custom`. */
   model: string
+  custom?: CustomPduModel
+  /** Of several units behind one address; counted from 1. */
+  unit?: number
+  /** Of the towers, cords or branches of a unit; counted from 1. */
+  branch?: number
   snmp: SnmpSettings
+}
+
+/** A family that is not in the table. OIDs may hold the placeholders of `pdu-model.ts`. */
+export interface CustomPduModel {
+  /** The device's sysObjectID is this or lies below it; absent: any is taken. */
+  detect?: string
+  /** Outlets are numbered from 1 to this. */
+  outlets: number
+  control: Record<'on' | 'off', { oid: string; value: number }>
+  status: { oid: string; on: number[]; off: number[] }
+  /** The status counts only while this reads one of `settled`. */
+  pending?: { oid: string; settled: number[] }
+  outletName?: string
+  model?: string
+  firmware?: string
 }
 
 export interface Hypervisor {

@@ -1,5 +1,7 @@
 // The figures of spec domain.md §2. Where an older limit and ours differ, the one that counts is here.
 
+import { OUTLETS_AT_MOST } from '../pdu-model.ts'
+
 export interface Range {
   min: number
   max: number
@@ -21,7 +23,16 @@ export const HYPERVISOR_GUESTS_MAX = 16
 export const HYPERVISOR_RUNNING_GUESTS_MAX = 33
 
 export const SYSTEM_NUMBER: Range = { min: 1, max: 2_147_483_647 }
-export const OUTLET_NUMBER: Range = { min: 1, max: 255 }
+export const OUTLET_NUMBER: Range = { min: 1, max: OUTLETS_AT_MOST }
+/** A number with which a device tells its units or branches apart. */
+export const PDU_PLACE: Range = { min: 1, max: 255 }
+export const OUTLET_NAME_CHARACTERS_MAX = 64
+export const INTEGER32: Range = { min: -2_147_483_648, max: 2_147_483_647 }
+/** RFC 2578 §3.5. */
+export const OID_ARCS_MAX = 128
+export const OID_CHARACTERS_MAX = 512
+/** Values of one status that mean the same. */
+export const PDU_VALUES_MAX = 16
 export const ANY_PORT: Range = { min: 1, max: 65_535 }
 /** Ports of our own: reset path and peer link. */
 export const OWN_PORT: Range = { min: 5001, max: 65_535 }

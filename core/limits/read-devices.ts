@@ -1,20 +1,35 @@
 // Reads PDUs, BMC and hypervisor settings and feeds from their raw form (spec domain.md §2, api.md "Site file").
+import { CUSTOM_MODEL } from '../custom-pdu-model.ts'
 import type { BmcSettings, Feed, Hypervisor, Pdu, SnmpSettings } from '../site.ts'
 import {
   BMC_PORT_DEFAULT,
   ESXI_ACCOUNT_MAX,
   ESXI_PORT_DEFAULT,
   IPMI_ACCOUNT_MAX,
+  OUTLET_NAME_CHARACTERS_MAX,
   OUTLET_NUMBER,
+  PDU_PLACE,
   SNMP_PORT_DEFAULT,
   SNMP_USER_MAX,
 } from './bounds.ts'
 import { Fields, present } from './fields.ts'
+import { readCustomModel } from './read-custom-model.ts'
 
 const BMC_FIELDS = ['protocol', 'address', 'port', 'username', 'password', 'kg']
 const HYPERVISOR_FIELDS = ['type', 'address', 'port', 'username', 'password', 'guestReset']
-export const PDU_FIELDS = ['name', 'renamedFrom', 'address', 'port', 'model', 'snmp']
+export const PDU_FIELDS = [
+  'name',
+  'renamedFrom',
+  'address',
+  'port',
+  'model',
+  'custom',
+  'unit',
+  'branch',
+  'snmp',
+]
 const SNMP_FIELDS = ['version', 'community', 'user', 'level', 'auth', 'priv']
+const OUTLET_NAME_ALLOWED = `1 to ${OUTLET_NAME_CHARACTERS_MAX} printable ASCII characters, no space at either end`
 const LEVELS = ['noAuthNoPriv', 'authNoPriv', 'authPriv'] as const
 const AUTH_PROTOCOLS = ['md5', 'sha', 'sha224', 'sha256', 'sha384', 'sha512'] as const
 const PRIV_PROTOCOLS = ['des', 'aes', 'aes256b', 'aes256r'] as const
@@ -56,23 +71,50 @@ export function readHypervisor(owner: Fields, previous: Hypervisor | undefined):
 
 export function readFeeds(owner: Fields, max: number, kept: Feed[]): Feed[] {
   return owner.list('feeds', max, kept, (raw, pointer) => {
-    const feed = new Fields(raw, pointer, owner.faults, ['pdu', 'outlet'])
-    return { pdu: feed.name('pdu'), outlet: feed.integer('outlet', OUTLET_NUMBER) }
+    const feed = new Fields(raw, pointer, owner.faults, ['pdu', 'outlet', 'outletName'])
+    return {
+      pdu: feed.name('pdu'),
+      outlet: feed.integer('outlet', OUTLET_NUMBER),
+      ...present(
+        'outletName',
+        feed.optional('outletName', undefined, () =>
+          feed.text('outletName', OUTLET_NAME_ALLOWED, isOutletName),
+        ),
+      ),
+    }
   })
 }
 
+/** As it can be compared with what a device tells. */
+function isOutletName(text: string): boolean {
+  return (
+    text.length <= OUTLET_NAME_CHARACTERS_MAX && /^[\x20-\x7e]+$/.test(text) && text.trim() === text
+  )
+}
+
 export function readPdu(fields: Fields, previous: Pdu | undefined): Pdu {
+  const model = fields.text(
+    'model',
+    'the name of a known model',
+    (text) => text !== '',
+    previous?.model,
+  )
+  if (model !== CUSTOM_MODEL) fields.foreign('custom', `left out, or the model ${CUSTOM_MODEL}`)
+  // Where a unit was on another model says nothing on this one.
+  const before = previous?.model === model ? previous : undefined
+  const place = (field: 'unit' | 'branch') => {
+    const read = () => fields.integer(field, PDU_PLACE)
+    return present(field, fields.optional(field, before?.[field], read))
+  }
   return {
     name: fields.name('name'),
     ...present('renamedFrom', fields.optionalName('renamedFrom', undefined)),
     address: fields.address('address', previous?.address),
     port: fields.port('port', previous?.port ?? SNMP_PORT_DEFAULT),
-    model: fields.text(
-      'model',
-      'the name of a known model',
-      (text) => text !== '',
-      previous?.model,
-    ),
+    model,
+    ...(model === CUSTOM_MODEL ? { custom: readCustomModel(fields, previous?.custom) } : {}),
+    ...place('unit'),
+    ...place('branch'),
     snmp: readSnmp(fields, previous?.snmp),
   }
 }

@@ -140,7 +140,7 @@ function readRecoveryWait(fields: Fields): number {
 
 /** The object with the names that its PDUs have now. */
 export function followFeeds<T extends { feeds: Feed[] }>(item: T, { pdus }: Renames): T {
-  const feeds = item.feeds.map(({ pdu, outlet }) => ({ pdu: pdus.get(pdu) ?? pdu, outlet }))
+  const feeds = item.feeds.map((feed) => ({ ...feed, pdu: pdus.get(feed.pdu) ?? feed.pdu }))
   return { ...item, feeds }
 }
 

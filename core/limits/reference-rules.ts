@@ -1,77 +1,18 @@
 // What refers to what: feeds to PDUs and their outlets, systems to servers and guests (spec domain.md §2).
-import type { PduModel } from '../pdu-model.ts'
 import type { SiteDocument, SiteSpec } from '../site.ts'
 import { HYPERVISOR_GUESTS_MAX, SYSTEMS_MAX } from './bounds.ts'
 import { at, type Item, type RuleFault, shown } from './fault.ts'
-import { eachMachine, eachSystem, named } from './unique-rules.ts'
-
-/** What the table of models tells about each. */
-export type PduModels = readonly Pick<PduModel, 'name' | 'maxOutlets'>[]
+import { type PduModels, pduRules } from './pdu-rules.ts'
+import { eachSystem, named } from './unique-rules.ts'
 
 export function referenceRules({ spec }: SiteDocument, models: PduModels): RuleFault[] {
   return [
-    ...pduModels(spec, models),
-    ...feeds(spec, models),
+    ...pduRules(spec, models),
     ...systemServers(spec),
     ...oneSystemEach(spec),
     ...guestCounts(spec),
     ...systemCount(spec),
   ]
-}
-
-function pduModels(spec: SiteSpec, models: PduModels): RuleFault[] {
-  const known = models.map(({ name }) => name)
-  return spec.pdus.flatMap(({ name, model }, index) =>
-    model === '' || known.includes(model)
-      ? []
-      : [
-          {
-            pointer: `/spec/pdus/${index}/model`,
-            field: 'model',
-            ...shown(model),
-            allowed: known.join(', '),
-            detail: `PDU ${name} has the unknown model "${model.slice(0, 100)}"`,
-            involves: [{ subject: 'pdu', name }],
-          },
-        ],
-  )
-}
-
-function feeds(spec: SiteSpec, models: PduModels): RuleFault[] {
-  const pdus = new Map(spec.pdus.map((pdu) => [pdu.name, pdu]))
-  return eachMachine(spec).flatMap(({ machine, item, pointer }) =>
-    machine.feeds.flatMap((feed, index): RuleFault[] => {
-      const place = `${pointer}/feeds/${index}`
-      const involves: Item[] = [item, { subject: 'pdu', name: feed.pdu }]
-      const pdu = pdus.get(feed.pdu)
-      if (!pdu) {
-        const detail = `${named(item)} is fed by the PDU "${feed.pdu}", which the site has not (any more)`
-        const allowed = 'the name of a PDU of this site; a PDU goes only after its feeds'
-        return [
-          {
-            pointer: at(place, 'pdu'),
-            field: 'pdu',
-            ...shown(feed.pdu),
-            allowed,
-            detail,
-            involves,
-          },
-        ]
-      }
-      const count = models.find(({ name }) => name === pdu.model)?.maxOutlets
-      if (count === undefined || !(feed.outlet > count)) return []
-      return [
-        {
-          pointer: at(place, 'outlet'),
-          field: 'outlet',
-          value: feed.outlet,
-          allowed: `1 to ${count}, the outlets of a ${pdu.model}`,
-          detail: `${named(item)} names outlet ${feed.outlet} of PDU ${pdu.name}, which has ${count}`,
-          involves,
-        },
-      ]
-    }),
-  )
 }
 
 function systemServers(spec: SiteSpec): RuleFault[] {

@@ -5,6 +5,8 @@ import {
   judgeOutlet,
   outletOid,
   type PduModel,
+  placeColumns,
+  placeOid,
   readingOids,
   refuseOutlet,
 } from '../../core/pdu-model.ts'
@@ -16,10 +18,12 @@ function getModel(name: string): PduModel {
   return model
 }
 
+const FIRST = { unit: 1, branch: 1 }
+
 function written(name: string, outlet: number, firmware = 'any') {
   const columns = findColumns(getModel(name), firmware)
   if (!columns) throw new Error(`no columns for ${name}`)
-  const { off, on, status } = columns
+  const { off, on, status } = placeColumns(columns, FIRST)
   return {
     off: `${outletOid(off.oid, outlet)} = ${off.value}`,
     on: `${outletOid(on.oid, outlet)} = ${on.value}`,
@@ -125,18 +129,29 @@ describe.each(PDU_MODELS.map((model) => [model.name, model] as const))('%s', (_n
     for (const columns of variants) {
       const templates = [columns.off.oid, columns.on.oid, ...readingTemplates(model)]
       for (const template of templates) {
-        expect(outletOid(template, 1)).toMatch(/^1(\.\d+)+$/)
-        expect(outletOid(template, 1)).not.toBe(outletOid(template, 2))
+        const placed = placeOid(template, FIRST)
+        expect(outletOid(placed, 1)).toMatch(/^1(\.\d+)+$/)
+        expect(outletOid(placed, 1)).not.toBe(outletOid(placed, 2))
       }
     }
-    for (const oid of [
-      model.modelOid,
-      model.firmwareOid ?? model.modelOid,
-      ...model.sysObjectIds,
-    ]) {
-      expect(oid).toMatch(/^1(\.\d+)+$/)
+    const { modelOid, firmwareOid = modelOid, sysObjectIds } = model
+    for (const oid of [modelOid, firmwareOid, ...sysObjectIds]) {
+      expect(placeOid(oid, FIRST)).toMatch(/^1(\.\d+)+$/)
     }
   })
+
+  test.each(['unit', 'branch'] as const)(
+    'what is written and what is read lie in the same %s',
+    (part) => {
+      for (const columns of variants) {
+        const { off, on, status, conditions = [], notes = [] } = columns
+        const having = [off, on, status, ...conditions, ...notes].map(({ oid }) => {
+          return oid.includes(`{${part}`)
+        })
+        expect(new Set(having).size).toBe(1)
+      }
+    },
+  )
 
   test('only a value of the off set with every condition met is off', () => {
     for (const columns of variants) {
@@ -206,7 +221,7 @@ test.each(['1.3.6.1.4.1.318.1.3.4.55', '1.3.6.1.4.1.318.1.3.4', '1.3.6.1.4.1.807
 
 test('an unknown model is refused with the name, its value and all that are known', () => {
   expect(refusePduModel('apc')).toBe(
-    `model "apc" is unknown; known: ${PDU_MODELS.map(({ name }) => name).join(', ')}`,
+    `model "apc" is unknown; known: ${PDU_MODELS.map(({ name }) => name).join(', ')}, custom`,
   )
   expect(refusePduModel('apc-rpdu')).toBeUndefined()
 })

@@ -1,11 +1,11 @@
 // Keeps one SNMP device known and watched in the background: connects, proves its identity, notices
 // silence, and comes back by itself.
-import type { PduModel } from '../../../core/pdu-model.ts'
+import type { PduModel, Place } from '../../../core/pdu-model.ts'
 import type { Cancel, Clock, Random } from '../../../core/ports.ts'
 import type { DriverEvents, Link } from '../driver.ts'
-import { type Device, identify, refuseIdentity, SYS_OBJECT_ID } from './identify.ts'
+import { type Asker, type Device, identify, refuseIdentity, SYS_OBJECT_ID } from './identify.ts'
 import { ReadLane } from './read-lane.ts'
-import { type Got, type SnmpAccess, SnmpSession } from './session.ts'
+import { type Got, type Next, type SnmpAccess, SnmpSession } from './session.ts'
 
 const SILENT_AFTER_MS = 3_000
 const WATCH_MS = 1_500
@@ -16,10 +16,13 @@ export interface LinkOptions {
   address: string
   port: number
   model: PduModel
+  where: Partial<Place>
   access: SnmpAccess
   clock: Clock
   random: Random
   events: DriverEvents
+  /** What must be known of an identified device before the link counts as up; never rejects. */
+  prepare(ask: Asker, device: Device): Promise<void>
 }
 
 export class DeviceLink {
@@ -73,11 +76,18 @@ export class DeviceLink {
   }
 
   /** Asks by the given session; an answer proves that the link lives, silence for 3 s that it does not. */
-  async get(session: SnmpSession, oids: readonly string[], timeoutMs: number): Promise<Got> {
+  get(session: SnmpSession, oids: readonly string[], timeoutMs: number): Promise<Got> {
+    return this.#ask(session, () => session.get(oids, timeoutMs))
+  }
+
+  async #ask<Told extends Got | Next>(
+    session: SnmpSession,
+    question: () => Promise<Told>,
+  ): Promise<Told> {
     const askedAt = this.#options.clock.now()
     this.#silence ??= this.#options.clock.after(SILENT_AFTER_MS, () => this.#silent())
-    const got = await session.get(oids, timeoutMs)
-    if (got.kind === 'values' || got.kind === 'error') this.answered(askedAt)
+    const got = await question()
+    if (got.kind !== 'denied' && got.kind !== 'silent') this.answered(askedAt)
     if (got.kind === 'denied' && session === this.session) this.#fail(got.detail, true)
     return got
   }
@@ -101,13 +111,17 @@ export class DeviceLink {
   }
 
   async #connect(): Promise<void> {
-    const { address, port, access, clock, model } = this.#options
+    const { address, port, access, clock, model, where } = this.#options
     const session = new SnmpSession(address, port, access, clock)
     this.#session = session
-    const get = (oids: string[], timeoutMs: number) => this.get(session, oids, timeoutMs)
+    const ask: Asker = {
+      get: (oids, timeoutMs) => this.get(session, oids, timeoutMs),
+      next: (oid, timeoutMs) => this.#ask(session, () => session.next(oid, timeoutMs)),
+    }
     const found = (await session.opened)
-      ? await identify(get, model, SILENT_AFTER_MS)
+      ? await identify(ask, model, where, SILENT_AFTER_MS)
       : { problem: `no way to ${address} port ${port}`, permanent: false, silent: false }
+    if ('device' in found) await this.#options.prepare(ask, found.device)
     if (this.#closed || this.#session !== session) return
     if ('device' in found) {
       this.device = found.device

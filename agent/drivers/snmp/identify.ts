@@ -1,61 +1,124 @@
 // Who answers at the address: a PDU is switched only when its sysObjectID is that of the configured model,
 // and never taken for another family (spec protocols.md §3.3 rule 4).
-import { findColumns, isBelow, type OutletColumns, type PduModel } from '../../../core/pdu-model.ts'
-import { detectPduModels } from '../../../core/pdu-models.ts'
-import type { Got, Value } from './session.ts'
+import {
+  findColumns,
+  isBelow,
+  type OidTemplate,
+  type OutletColumns,
+  type PduModel,
+  type Place,
+  placeColumns,
+  placeOid,
+} from '../../../core/pdu-model.ts'
+import { detectPduModels, PDU_MODELS } from '../../../core/pdu-models.ts'
+import type { Got, Next, Value } from './session.ts'
 
 export const SYS_OBJECT_ID = '1.3.6.1.2.1.1.2.0'
 const NAME_TIMEOUT_MS = 2_000
 
 export interface Device {
   sysObjectId: string
+  /** Those of the configured unit and branch. */
   columns: OutletColumns
+  nameOid: OidTemplate | undefined
   model: string | undefined
   firmware: string | undefined
 }
 
-export type Identified =
-  | { device: Device }
-  | { problem: string; permanent: boolean; silent: boolean }
+export interface Problem {
+  problem: string
+  permanent: boolean
+  silent: boolean
+}
 
-type Get = (oids: string[], timeoutMs: number) => Promise<Got>
+export interface Asker {
+  get(oids: string[], timeoutMs: number): Promise<Got>
+  next(oid: string, timeoutMs: number): Promise<Next>
+}
 
 /** Asks one device who it is. Model and firmware are asked one by one: SNMPv1 fails a GET as a whole. */
-export async function identify(get: Get, model: PduModel, timeoutMs: number): Promise<Identified> {
-  const got = await get([SYS_OBJECT_ID], timeoutMs)
-  if (got.kind === 'silent') return { problem: got.detail, permanent: false, silent: true }
-  if (got.kind === 'denied') return { problem: got.detail, permanent: true, silent: false }
+export async function identify(
+  ask: Asker,
+  model: PduModel,
+  where: Partial<Place>,
+  timeoutMs: number,
+): Promise<{ device: Device } | Problem> {
+  const got = await ask.get([SYS_OBJECT_ID], timeoutMs)
+  if (got.kind === 'silent' || got.kind === 'denied') return noAnswer(got)
   const sysObjectId = got.kind === 'values' ? got.values[0] : undefined
   const wrong = refuseIdentity(model, sysObjectId)
   if (wrong !== undefined || typeof sysObjectId !== 'string') {
-    return { problem: wrong ?? 'no sysObjectID', permanent: false, silent: false }
+    return problem(wrong ?? 'no sysObjectID')
   }
-  const modelName = await askText(get, model.modelOid)
-  const firmware = model.firmwareOid ? await askText(get, model.firmwareOid) : undefined
+  const unit = where.unit ?? (await findUnit(ask, model, timeoutMs))
+  if (typeof unit !== 'number') return unit
+  const place: Place = { unit, branch: where.branch ?? 1 }
+  const told = (oid: OidTemplate) => askText(ask, placeOid(oid, place))
+  const modelName = await told(model.modelOid)
+  const firmware = model.firmwareOid ? await told(model.firmwareOid) : undefined
   const columns = findColumns(model, firmware)
   if (!columns) {
-    const problem = `the firmware (${model.firmwareOid}) cannot be read, and without it the outlet columns of ${model.name} are not known`
-    return { problem, permanent: false, silent: false }
+    return problem(
+      `the firmware (${model.firmwareOid}) cannot be read, and without it the outlet columns of ${model.name} are not known`,
+    )
   }
-  return { device: { sysObjectId, columns, model: modelName, firmware } }
+  const nameOid = model.outletNameOid && placeOid(model.outletNameOid, place)
+  const device = { sysObjectId, columns: placeColumns(columns, place), nameOid }
+  return { device: { ...device, model: modelName, firmware } }
 }
 
 /** Why this sysObjectID is not the configured model's; undefined when it is. */
 export function refuseIdentity(model: PduModel, sysObjectId: Value): string | undefined {
-  const expected = `${model.name} has sysObjectID ${model.sysObjectIds.join(' or ')}`
+  const { name, sysObjectIds } = model
+  const anyDevice = sysObjectIds.length === 0
+  const which = anyDevice ? 'any sysObjectID' : `sysObjectID ${sysObjectIds.join(' or ')}`
+  const expected = `${name} has ${which}`
   if (typeof sysObjectId !== 'string') return `${expected}, the device tells none`
+  if (anyDevice) return undefined
   const families = detectPduModels(sysObjectId)
-  // The closest prefix decides; a row that is not in the table yet stands for itself.
-  if (families.some(({ name }) => name === model.name)) return undefined
-  if (families.length === 0 && model.sysObjectIds.some((prefix) => isBelow(sysObjectId, prefix))) {
-    return undefined
-  }
-  const names = families.map(({ name }) => name).join(' or ')
+  const fits = sysObjectIds.some((prefix) => isBelow(sysObjectId, prefix))
+  // Between rows of the table the closest prefix decides; a row from elsewhere stands for itself.
+  const inTable = PDU_MODELS.includes(model) && families.length > 0
+  if (inTable ? families.includes(model) : fits) return undefined
+  const names = families.map((family) => family.name).join(' or ')
   return `${expected}, the device tells ${sysObjectId} (${names || 'no known model'})`
 }
 
-async function askText(get: Get, oid: string): Promise<string | undefined> {
-  const got = await get([oid], NAME_TIMEOUT_MS)
+/**
+ * The unit when the site file names none: 1, or the only one that a freely numbered device has. Of several
+ * none is picked.
+ */
+async function findUnit(ask: Asker, model: PduModel, timeoutMs: number): Promise<number | Problem> {
+  const table = model.unitsBelow
+  if (table === undefined) return 1
+  const first = await ask.next(table, timeoutMs)
+  if (first.kind === 'silent' || first.kind === 'denied') return noAnswer(first)
+  const unit = unitIn(table, first)
+  if (unit === undefined) return problem(`the device has no outlets below ${table}`)
+  const second = await ask.next(`${table}.${unit + 1}`, timeoutMs)
+  if (second.kind === 'silent' || second.kind === 'denied') return noAnswer(second)
+  const other = unitIn(table, second)
+  if (other === undefined) return unit
+  return problem(
+    `the device has several units, ${unit} and ${other} among them: name one in \`unit\``,
+  )
+}
+
+function unitIn(table: string, next: Next): number | undefined {
+  if (next.kind !== 'next' || !next.oid.startsWith(`${table}.`)) return undefined
+  return Number(next.oid.slice(table.length + 1).split('.')[0])
+}
+
+function problem(text: string): Problem {
+  return { problem: text, permanent: false, silent: false }
+}
+
+function noAnswer({ kind, detail }: { kind: 'silent' | 'denied'; detail: string }): Problem {
+  return { problem: detail, permanent: kind === 'denied', silent: kind === 'silent' }
+}
+
+async function askText(ask: Asker, oid: string): Promise<string | undefined> {
+  const got = await ask.get([oid], NAME_TIMEOUT_MS)
   const value = got.kind === 'values' ? got.values[0] : undefined
   return typeof value === 'string' ? value : undefined
 }

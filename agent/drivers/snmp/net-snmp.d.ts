@@ -72,6 +72,7 @@ declare module 'net-snmp' {
     /** What discovery told of the device's SNMPv3 engine. */
     msgSecurityParameters?: object
     get(oids: string[], answered: (error: Error | null, varbinds?: Varbind[]) => void): this
+    getNext(oids: string[], answered: (error: Error | null, varbinds?: Varbind[]) => void): this
     set(varbinds: Varbind[], answered: (error: Error | null, varbinds?: Varbind[]) => void): this
     send(req: Req, noWait?: boolean): this
     onMsg(buffer: Buffer): void

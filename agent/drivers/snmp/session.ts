@@ -39,13 +39,18 @@ export type SnmpAccess =
 /** One varbind: undefined where the device has no such instance or tells another type. */
 export type Value = number | string | undefined
 
-export type Got =
-  | { kind: 'values'; values: Value[] }
+export type Got = { kind: 'values'; values: Value[] } | NotGot
+/** The instance that comes after the one asked for. */
+export type Next = { kind: 'next'; oid: string } | NotGot
+
+type NotGot =
   /** An SNMP error-status for the request as a whole. */
   | { kind: 'error'; status: string }
   /** The device refused our SNMPv3 user: asking again cannot help. */
   | { kind: 'denied'; detail: string }
   | { kind: 'silent'; detail: string }
+
+type Answered = (error: Error | null, varbinds?: Varbind[]) => void
 
 /** Long enough that a slow device is not asked twice the same, short enough for a lost datagram. */
 const RESEND_MS = 1_000
@@ -119,12 +124,36 @@ export class SnmpSession {
   }
 
   /** Asks until there is an answer or `timeoutMs` is over. Never rejects. */
-  async get(oids: readonly string[], timeoutMs: number): Promise<Got> {
+  get(oids: readonly string[], timeoutMs: number): Promise<Got> {
+    return this.#ask<Got>(
+      timeoutMs,
+      (answered) => this.#wire.get([...oids], answered),
+      (varbinds) => judgeVarbinds(oids, varbinds),
+    )
+  }
+
+  /** As `get`, for the instance after this one; the end of the device's tree is an error. */
+  next(oid: string, timeoutMs: number): Promise<Next> {
+    return this.#ask<Next>(
+      timeoutMs,
+      (answered) => this.#wire.getNext([oid], answered),
+      ([varbind]) =>
+        varbind && !isVarbindError(varbind)
+          ? { kind: 'next', oid: varbind.oid }
+          : { kind: 'error', status: 'endOfMibView' },
+    )
+  }
+
+  async #ask<Told>(
+    timeoutMs: number,
+    send: (answered: Answered) => void,
+    judge: (varbinds: Varbind[]) => Told,
+  ): Promise<Told | NotGot> {
     const deadlineAt = this.#clock.now() + timeoutMs
     for (;;) {
       const leftMs = deadlineAt - this.#clock.now()
       if (!this.#alive || leftMs <= 0) return silence('no answer in time')
-      const got = await this.#askOnce(oids, leftMs)
+      const got = await this.#askOnce(leftMs, send, judge)
       if (got !== 'again') return got
       await new Promise<void>((resolve) => {
         this.#clock.after(Math.min(AGAIN_PAUSE_MS, leftMs), resolve)
@@ -132,13 +161,17 @@ export class SnmpSession {
     }
   }
 
-  #askOnce(oids: readonly string[], leftMs: number): Promise<Got | 'again'> {
+  #askOnce<Told>(
+    leftMs: number,
+    send: (answered: Answered) => void,
+    judge: (varbinds: Varbind[]) => Told,
+  ): Promise<Told | NotGot | 'again'> {
     return new Promise((resolve) => {
       const cancel = this.#clock.after(leftMs, () => resolve(silence('no answer in time')))
       this.#wire.retries = Math.max(0, Math.ceil(leftMs / RESEND_MS) - 1)
-      this.#wire.get([...oids], (error, varbinds) => {
+      send((error, varbinds) => {
         cancel()
-        resolve(error ? judgeError(error) : judgeVarbinds(oids, varbinds ?? []))
+        resolve(error ? judgeError(error) : judge(varbinds ?? []))
       })
     })
   }
@@ -183,7 +216,7 @@ export class SnmpSession {
   }
 }
 
-const silence = (detail: string): Got => ({ kind: 'silent', detail })
+const silence = (detail: string): NotGot => ({ kind: 'silent', detail })
 
 function usmUser(access: Extract<SnmpAccess, { version: '3' }>): User {
   const { user: name, auth, priv } = access
@@ -196,7 +229,7 @@ function usmUser(access: Extract<SnmpAccess, { version: '3' }>): User {
 }
 
 /** Our own words only: the library's errors carry digests and, in `info`, the passwords. */
-function judgeError(error: Error): Got | 'again' {
+function judgeError(error: Error): NotGot | 'again' {
   if (error instanceof RequestFailedError) return { kind: 'error', status: statusName(error) }
   const denial = findDenial(error)
   if (denial) return { kind: 'denied', detail: `the device refuses the SNMPv3 user: ${denial}` }
