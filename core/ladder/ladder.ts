@@ -181,6 +181,13 @@ export interface Turn {
   actions: Action[]
 }
 
+/** What shots and looks need of a turn: tests of feeds have that much of a ladder too. */
+export interface Bench {
+  ladder: Pick<Ladder, 'shots' | 'feeds' | 'lookingAtPower' | 'lookingAtOutlets' | 'lookAgainAt'>
+  at: Moment
+  actions: Action[]
+}
+
 /** What is known of the server at the moment of acceptance. */
 export interface Circumstances {
   /** A stop notice that answers the request by itself (spec domain.md §3). */

@@ -2,6 +2,7 @@
 // and the BMC silent.
 import { begin } from './bmc-rungs.ts'
 import {
+  type Bench,
   type FeedState,
   LOOK_AGAIN_MS,
   OUTLETS_READ_WITHIN_MS,
@@ -39,7 +40,7 @@ export function enterPdu(turn: Turn): void {
   lookAtOutlets(turn)
 }
 
-export function switchFeed(turn: Turn, feed: FeedState, to: 'off' | 'on'): void {
+export function switchFeed(turn: Bench, feed: FeedState, to: 'off' | 'on'): void {
   const device = { kind: 'outlet', pdu: feed.pdu, outlet: feed.outlet } as const
   feed.shot = fire(turn, to === 'off' ? 'pdu' : 'on', device, to)
   feed.attempts += 1
@@ -49,7 +50,7 @@ export function switchFeed(turn: Turn, feed: FeedState, to: 'off' | 'on'): void 
 }
 
 /** Takes in what a PDU said of our outlets. A look that was asked before the last switch counts nothing. */
-export function readFeeds(turn: Turn, look: OutletLook): void {
+export function readFeeds(turn: Bench, look: OutletLook): void {
   for (const feed of turn.ladder.feeds) {
     if (feed.pdu !== look.pdu) continue
     const switchedAt = findShot(turn, feed.shot)?.intendedAt ?? Number.NEGATIVE_INFINITY
@@ -63,8 +64,12 @@ export function readFeeds(turn: Turn, look: OutletLook): void {
 }
 
 /** Gives a level command again where a later look shows that an unanswered one did not take. */
-export function switchAgain(turn: Turn, to: 'off' | 'on'): void {
-  for (const feed of turn.ladder.feeds) {
+export function switchAgain(
+  turn: Bench,
+  to: 'off' | 'on',
+  feeds: readonly FeedState[] = turn.ladder.feeds,
+): void {
+  for (const feed of feeds) {
     const shot = findShot(turn, feed.shot)
     const unanswered = shot?.answer !== 'accepted'
     const lookedLater =

@@ -9,6 +9,7 @@ import {
   sameDevice,
 } from '../shot.ts'
 import {
+  type Bench,
   CUT_SILENCE_MS,
   type FeedState,
   type Ladder,
@@ -31,7 +32,7 @@ export function turnOf(ladder: Ladder, at: Moment): Turn {
   return { ladder: copy, at, actions: [] }
 }
 
-export function fire(turn: Turn, rung: Rung, device: Device, action: Shot['action']): number {
+export function fire(turn: Bench, rung: Rung, device: Device, action: Shot['action']): number {
   const { ladder, at } = turn
   // Not the count: an intent that died with an earlier agent leaves a gap in the journal.
   const id = 1 + Math.max(0, ...ladder.shots.map((shot) => shot.id))
@@ -41,7 +42,7 @@ export function fire(turn: Turn, rung: Rung, device: Device, action: Shot['actio
   return shot.id
 }
 
-export function findShot(turn: Turn, id: number | undefined): ShotState | undefined {
+export function findShot(turn: Bench, id: number | undefined): ShotState | undefined {
   return turn.ladder.shots.find((shot) => shot.id === id)
 }
 
@@ -58,21 +59,21 @@ export function takeAnswer(shot: ShotState, answer: ShotAnswer, detail: string):
 }
 
 /** The newest effect sent, or being sent, to a device: only a question asked after it is a look at it. */
-export function lastIntentAt(turn: Turn, device: Device): number {
+export function lastIntentAt(turn: Bench, device: Device): number {
   const sent = turn.ladder.shots.filter(
     (shot) => sameDevice(shot.device, device) && shot.answer !== 'unreachable',
   )
   return sent.at(-1)?.intendedAt ?? Number.NEGATIVE_INFINITY
 }
 
-export function lookAtPower(turn: Turn): void {
+export function lookAtPower(turn: Bench): void {
   const { ladder } = turn
   if (ladder.lookingAtPower) return
   ladder.lookingAtPower = true
   turn.actions.push({ type: 'look-at-power', timeoutMs: LOOK_TIMEOUT_MS })
 }
 
-export function lookAtOutlets(turn: Turn): void {
+export function lookAtOutlets(turn: Bench): void {
   const { ladder } = turn
   if (ladder.lookingAtOutlets > 0) return
   const byPdu = new Map<string, number[]>()
@@ -88,7 +89,7 @@ export function probeAfterCut(turn: Turn): void {
   turn.actions.push({ type: 'probe', timeoutMs: CUT_SILENCE_MS })
 }
 
-export function lookAgainSoon(turn: Turn): void {
+export function lookAgainSoon(turn: Bench): void {
   turn.ladder.lookAgainAt = turn.at.ms + LOOK_AGAIN_MS
 }
 

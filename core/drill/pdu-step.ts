@@ -1,0 +1,284 @@
+// Opens a PDU test and moves it: (state, input, moment) -> (state, actions).
+import type { Course, Move } from '../course.ts'
+import type { Action, Input, Moment, PowerLook } from '../ladder/ladder.ts'
+import { readFeeds } from '../ladder/outlet-rung.ts'
+import { lookAtOutlets, lookAtPower, takeAnswer } from '../ladder/turn.ts'
+import type { Outlet } from '../operation.ts'
+import type { ShotState } from '../shot.ts'
+import { type LogLook, type LogQuestion, troubledSupplies } from '../supply-log.ts'
+import {
+  blankPduTest,
+  CHECK_WITHIN_MS,
+  type DrillTurn,
+  drillTurn,
+  isSerial,
+  LOG_TIMEOUT_MS,
+  NEW_EVENTS_TIMEOUT_MS,
+  type PduTest,
+  type PduTestPlan,
+  type Phase,
+  pduTestWakeAt,
+  pduTestWants,
+  WATCH_EVERY_MS,
+} from './pdu-test.ts'
+import {
+  cutDue,
+  cutLooked,
+  endEarly,
+  enterCut,
+  enterOn,
+  failed,
+  finish,
+  named,
+  notBackDue,
+  onLooked,
+  otherFeedOff,
+  probe,
+  restoringLooked,
+} from './switching.ts'
+import { judgeSettled, sensorText, takeLogs } from './wiring.ts'
+
+/** Opens an accepted test; its first looks decide whether anything is cut at all. */
+export function openPduTest(plan: PduTestPlan, at: Moment): Move {
+  const turn = drillTurn(blankPduTest(plan, { name: 'ended' }), at)
+  enterCheck(turn)
+  return courseOf(turn.ladder, turn.actions)
+}
+
+/** After a restart of the agent a test does not go on: what it had switched off comes back, and it ends. */
+export function resumePduTest(plan: PduTestPlan, shots: readonly ShotState[], at: Moment): Move {
+  const turn = drillTurn(blankPduTest(plan, { name: 'ended' }), at)
+  const { ladder: test } = turn
+  test.shots.push(...shots)
+  const offs = shots.filter(({ action }) => action === 'off').map(({ device }) => device)
+  for (const feed of test.feeds) {
+    feed.cut = offs.some(
+      (device) =>
+        device.kind === 'outlet' && device.pdu === feed.pdu && device.outlet === feed.outlet,
+    )
+  }
+  endEarly(turn, { status: 'aborted', detail: 'the agent was started anew during the test' })
+  return courseOf(turn.ladder, turn.actions)
+}
+
+function courseOf(test: PduTest, actions: Action[]): Move {
+  const course: Course = {
+    kind: 'pdu-test',
+    order: test.order,
+    server: test.server,
+    leftOff: test.feeds
+      .filter(({ cut }) => cut)
+      .map(({ pdu, outlet }): Outlet => ({ pdu, outlet })),
+    stops: !isSerial(test),
+    wakeAt: pduTestWakeAt(test),
+    wants: (shot) => pduTestWants(test, shot),
+    step: (input, at) => {
+      const turn = drillTurn(test, at)
+      if (test.phase.name !== 'ended') take(turn, input)
+      return courseOf(turn.ladder, turn.actions)
+    },
+  }
+  return [course, actions]
+}
+
+function take(turn: DrillTurn, input: Input): void {
+  const { ladder: test } = turn
+  switch (input.type) {
+    case 'answered': {
+      const shot = test.shots.find(({ id }) => id === input.shot)
+      if (shot) takeAnswer(shot, input.answer, input.detail)
+      return
+    }
+    case 'power':
+      test.lookingAtPower = false
+      return lookedAtPower(turn, input.look)
+    case 'outlets':
+      test.lookingAtOutlets = Math.max(0, test.lookingAtOutlets - 1)
+      readFeeds(turn, input.look)
+      if (test.lookingAtOutlets === 0) lookedAtOutlets(turn)
+      return
+    case 'events':
+      test.readingLogs = false
+      return readLogs(turn, input.looks)
+    case 'probed':
+      test.probing = false
+      return probed(turn, input.answered)
+    case 'abort':
+      return aborted(turn, input)
+    case 'tick':
+      return tick(turn)
+  }
+}
+
+function enterCheck(turn: DrillTurn): void {
+  const { ladder: test, at } = turn
+  const serial = isSerial(test)
+  test.phase = {
+    name: 'check',
+    until: at.ms + CHECK_WITHIN_MS,
+    ...(serial ? {} : { logs: true as const }),
+  }
+  lookAtOutlets(turn)
+  lookAtPower(turn)
+  if (serial) lookAtLogs(turn)
+}
+
+/** The server's log from its beginning once, so that troubles of long ago are known; others from their end. */
+function lookAtLogs(turn: DrillTurn): void {
+  const { ladder: test, actions } = turn
+  if (test.readingLogs) return
+  test.readingLogs = true
+  const first = test.logEnds[test.server] === undefined
+  const question = (server: string, at: 'all' | 'end'): LogQuestion => {
+    const after = test.logEnds[server]
+    return { server, from: after === undefined ? at : { after } }
+  }
+  actions.push({
+    type: 'look-at-events',
+    logs: [question(test.server, 'all'), ...test.others.map((name) => question(name, 'end'))],
+    timeoutMs: first ? LOG_TIMEOUT_MS : NEW_EVENTS_TIMEOUT_MS,
+  })
+}
+
+function checked(turn: DrillTurn, phase: Extract<Phase, { name: 'check' }>): void {
+  turn.ladder.phase = phase
+  if (phase.outlets && phase.power && phase.logs) enterCut(turn)
+}
+
+function lookedAtOutlets(turn: DrillTurn): void {
+  const { ladder: test } = turn
+  const { phase } = test
+  switch (phase.name) {
+    case 'check': {
+      const off = test.feeds.filter(({ value }) => value !== 'on')
+      if (off.length === 0) return checked(turn, { ...phase, outlets: true })
+      return finish(turn, failed('outlet-not-on', `nothing is cut: ${named(off)}`))
+    }
+    case 'cut':
+      return cutLooked(turn)
+    case 'off':
+    case 'settle':
+    case 'wait':
+      otherFeedOff(turn)
+      return
+    case 'on':
+      return onLooked(turn, phase)
+    case 'restoring':
+      return restoringLooked(turn, phase)
+  }
+}
+
+function lookedAtPower(turn: DrillTurn, { value, identity, detail }: PowerLook): void {
+  const { ladder: test } = turn
+  const { phase } = test
+  if (phase.name === 'check') {
+    const heard = value !== 'silent' && identity !== 'mismatch'
+    if (heard && (value === 'on' || !isSerial(test)))
+      return checked(turn, { ...phase, power: true })
+    if (heard) return finish(turn, failed('server-off', `${test.server} is not read on: ${detail}`))
+    return finish(turn, failed('link-down', `the BMC of ${test.server} does not answer: ${detail}`))
+  }
+  if (isSerial(test) && value === 'off' && ['cut', 'off', 'settle'].includes(phase.name)) {
+    const lost = `${test.server} lost its power when ${test.queue[0]?.pdu}/${test.queue[0]?.outlet} was cut`
+    endEarly(turn, { ...failed('server-off', lost), wiringProven: false })
+  }
+}
+
+function readLogs(turn: DrillTurn, looks: readonly LogLook[]): void {
+  const { ladder: test } = turn
+  const fresh = takeLogs(test, looks)
+  const { phase } = test
+  if (phase.name !== 'check') test.events = [...test.events, ...fresh]
+  if (phase.name === 'settle') return judgeSettled(turn, phase)
+  if (phase.name !== 'check') return
+  const own = looks.find(({ server }) => server === test.server)
+  if (!own?.read) {
+    const why = own?.detail ?? 'not asked'
+    return finish(turn, failed('log-unreadable', `the event log of ${test.server}: ${why}`))
+  }
+  const [trouble] = troubledSupplies(own.read.events)
+  if (!trouble) return checked(turn, { ...phase, logs: true })
+  const supply = `supply ${sensorText(trouble.sensor)} of ${test.server}`
+  finish(turn, failed('supply-fault', `${supply} has not ended: ${trouble.what}`))
+}
+
+function probed(turn: DrillTurn, answered: boolean): void {
+  const { ladder: test, at } = turn
+  const { phase } = test
+  if (phase.name === 'off' && !answered) test.phase = { ...phase, gone: true }
+  if (phase.name !== 'back') return
+  if (!answered) {
+    test.lookAgainAt = at.ms + WATCH_EVERY_MS
+    return
+  }
+  if (phase.gone) return finish(turn, { status: 'done', detail: 'the BMC was gone and is back' })
+  const detail = 'the BMC answered although every feed was read off: it has another supply'
+  finish(turn, { ...failed('bmc-not-gone', detail), wiringProven: false })
+}
+
+/** A reset comes in the way. Where it does not bring the feeds back itself, this test does, and then ends. */
+function aborted(turn: DrillTurn, { detail, restore }: Extract<Input, { type: 'abort' }>): void {
+  if (restore) endEarly(turn, { status: 'aborted', detail })
+  else finish(turn, { status: 'aborted', detail })
+}
+
+function tick(turn: DrillTurn): void {
+  const { ladder: test, at } = turn
+  if (test.lookAgainAt !== undefined && at.ms >= test.lookAgainAt) lookAgain(turn)
+  const { phase } = test
+  switch (phase.name) {
+    case 'check':
+      if (at.ms >= phase.until) finish(turn, failed('no-answer', 'the first looks took too long'))
+      return
+    case 'cut':
+      if (at.ms >= phase.until) cutDue(turn)
+      return
+    case 'off':
+      if (at.ms >= phase.onAt) enterOn(turn, phase.gone)
+      return
+    case 'on':
+      if (at.ms >= phase.until) notBackDue(turn, failed('outlet-not-on', ''))
+      return
+    case 'settle':
+      if (at.ms >= phase.until) judgeSettled(turn, phase)
+      return
+    case 'wait':
+      if (at.ms >= phase.nextAt) enterCheck(turn)
+      return
+    case 'back':
+      if (at.ms >= phase.until) bmcNotBack(turn)
+      return
+    case 'restoring':
+      if (at.ms >= phase.until) notBackDue(turn, phase.ending)
+      return
+  }
+}
+
+function bmcNotBack(turn: DrillTurn): void {
+  const detail = `the BMC of ${turn.ladder.server} did not come back with its feeds`
+  turn.actions.push({ type: 'alarm', code: 'power-not-restored', detail })
+  finish(turn, failed('bmc-not-back', detail))
+}
+
+function lookAgain(turn: DrillTurn): void {
+  const { ladder: test, at } = turn
+  delete test.lookAgainAt
+  switch (test.phase.name) {
+    case 'cut':
+    case 'on':
+    case 'restoring':
+      return lookAtOutlets(turn)
+    case 'off':
+      test.lookAgainAt = at.ms + WATCH_EVERY_MS
+      if (!isSerial(test)) return probe(turn)
+      lookAtOutlets(turn)
+      lookAtPower(turn)
+      return lookAtLogs(turn)
+    case 'settle':
+      lookAtOutlets(turn)
+      lookAtPower(turn)
+      return lookAtLogs(turn)
+    case 'back':
+      return probe(turn)
+  }
+}
