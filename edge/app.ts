@@ -5,13 +5,15 @@ import { HTTPException } from 'hono/http-exception'
 import { LINK_PATH } from '../protocol/link.ts'
 import { authenticate, type Env } from './auth.ts'
 import { ApiError, describeError, problemResponse } from './errors.ts'
-import type { Deps } from './ports.ts'
+import { logOperators } from './operator-log.ts'
+import type { AppDeps, Deps } from './ports.ts'
 import { agentRoutes, publicAgentRoutes } from './routes/agents.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { eventRoutes } from './routes/events.ts'
 import { healthRoutes, metricRoutes } from './routes/health.ts'
 import { makeRouter } from './routes/open-api.ts'
 import { operationRoutes } from './routes/operations.ts'
+import { operatorLogRoutes } from './routes/operator-log.ts'
 import { resetRoutes } from './routes/resets.ts'
 import { siteRoutes } from './routes/sites.ts'
 import { tokenRoutes } from './routes/tokens.ts'
@@ -20,12 +22,13 @@ const BODY_MAX = 65_536
 /** A site of 1,000 servers and 4,000 systems with sealed credentials. */
 const SITE_BODY_MAX = 8_388_608
 
-export function createApp(deps: Deps) {
+export function createApp(deps: AppDeps) {
   const app = makeRouter()
   app.onError((error, c) => answerError(deps, error, c))
   app.notFound((c) =>
     problemResponse(c, new ApiError('not-found', 'there is nothing at this path')),
   )
+  app.use('/v1/*', logOperators(deps))
   limitBodies(app)
 
   app.get(LINK_PATH, async (c) => {
@@ -49,6 +52,7 @@ export function createApp(deps: Deps) {
     .route('/', agentRoutes(deps))
     .route('/', tokenRoutes(deps))
     .route('/', auditRoutes(deps))
+    .route('/', operatorLogRoutes(deps))
     .route('/', eventRoutes(deps))
     .route('/', metricRoutes(deps))
   refuseOtherMethods(app)

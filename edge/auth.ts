@@ -18,7 +18,8 @@ export interface Caller {
   cluster: string | undefined
 }
 
-export type Env = { Variables: { caller: Caller } }
+/** Neither is set before the caller is known. */
+export type Env = { Variables: { caller: Caller; tokenId: string } }
 
 /** 256 bits, so that guessing is hopeless and a plain hash keeps them. */
 export function makeToken(random: Random): string {
@@ -48,6 +49,7 @@ export function authenticate(deps: Pick<Deps, 'db' | 'clock'>): MiddlewareHandle
         headers: { 'www-authenticate': 'Bearer' },
       })
     }
+    c.set('tokenId', row.id)
     c.set('caller', {
       name: `key:${row.name}`,
       scope: row.scope,

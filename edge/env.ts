@@ -1,4 +1,5 @@
 // The settings of a control plane, from arguments and environment; all faults at once.
+import { OPERATOR_LOG_DAYS_DEFAULT } from './housekeeping.ts'
 
 export interface Settings {
   dataDirectory: string
@@ -6,11 +7,18 @@ export interface Settings {
   port: number
   /** Undefined: the embedded database. */
   databaseUrl: string | undefined
+  /** How long entries of the operator log are kept. */
+  operatorLogDays: number
 }
 
 export const PORT_DEFAULT = 8787
 
-/** Reads `--data`, `--port`, `--host` and `PALISADE_DATABASE_URL`. Faults never repeat the URL: it holds a password. */
+const OPERATOR_LOG_DAYS_MAX = 36_500
+
+/**
+ * Reads `--data`, `--port`, `--host`, `PALISADE_DATABASE_URL` and `PALISADE_OPERATOR_LOG_DAYS`. Faults never
+ * repeat the URL: it holds a password.
+ */
 export function readSettings(
   argv: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
@@ -36,8 +44,13 @@ export function readSettings(
   if (databaseUrl !== undefined && !/^postgres(ql)?:\/\//.test(databaseUrl)) {
     faults.push('PALISADE_DATABASE_URL: must start with postgres://')
   }
+  const days = environment['PALISADE_OPERATOR_LOG_DAYS'] || String(OPERATOR_LOG_DAYS_DEFAULT)
+  const operatorLogDays = /^\d{1,5}$/.test(days) ? Number(days) : Number.NaN
+  if (!(operatorLogDays >= 1 && operatorLogDays <= OPERATOR_LOG_DAYS_MAX)) {
+    faults.push(`PALISADE_OPERATOR_LOG_DAYS ${days}: allowed are 1 to ${OPERATOR_LOG_DAYS_MAX}`)
+  }
   if (faults.length > 0) return { faults }
   const dataDirectory = given.get('--data') ?? '.palisade'
   const host = given.get('--host') ?? '127.0.0.1'
-  return { settings: { dataDirectory, host, port, databaseUrl } }
+  return { settings: { dataDirectory, host, port, databaseUrl, operatorLogDays } }
 }

@@ -1,6 +1,7 @@
 // What the edge needs from its runtime. Node and Workers each bring one thin adapter.
 import type { Clock, Random } from '../core/ports.ts'
 import type { Db } from '../db/client.ts'
+import type { NewOperatorEntry } from '../db/operator-log.ts'
 import type { PublicSigningJwk, SigningKey } from '../protocol/keys.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
@@ -59,4 +60,20 @@ export interface Deps {
   key: ControlPlaneKey
   log: Log
   version: string
+}
+
+/** Where the entries of the operator log go. */
+export interface OperatorLog {
+  /**
+   * Called when the answer is ready; neither waits nor throws. `context` is the runtime's own request
+   * context: some runtimes must be told there of a write that outlasts its request.
+   */
+  record(entry: NewOperatorEntry, context: unknown): void
+}
+
+/** What the HTTP interface needs beyond what its routes do. */
+export interface AppDeps extends Deps {
+  operatorLog: OperatorLog
+  /** Address of the other end of the connection, as far as the runtime knows it. */
+  remoteAddress(context: unknown): string | undefined
 }

@@ -9,11 +9,14 @@ import { migrateDatabase } from '../../db/migrate.ts'
 import { SOFTWARE_VERSION } from '../../protocol/version.ts'
 import { nodeClock, nodeRandom } from '../../runtime/node.ts'
 import { createApp } from '../app.ts'
-import type { Deps, Log } from '../ports.ts'
+import { OPERATOR_LOG_DAYS_DEFAULT, startHousekeeping } from '../housekeeping.ts'
+import { OperatorLogWriter } from '../operator-log-writer.ts'
+import type { AppDeps, Log } from '../ports.ts'
 import { lockDirectory } from './directory-lock.ts'
 import { startEmbeddedDatabase } from './embedded-database.ts'
 import { localHubs } from './hubs.ts'
 import { stderrLog } from './log.ts'
+import { remoteAddress } from './remote-address.ts'
 import { loadAdminToken, loadSigningKey, openDataDirectory } from './secret-files.ts'
 import { localSignals } from './signals.ts'
 
@@ -25,6 +28,8 @@ export interface ControlPlaneOptions {
   host?: string
   /** Default: the embedded database, for evaluation. */
   databaseUrl?: string | undefined
+  /** Default 400. */
+  operatorLogDays?: number
   log?: Log
 }
 
@@ -56,9 +61,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 }
 
 async function open(
-  { dataDirectory, port, host = '127.0.0.1', databaseUrl, log = stderrLog }: ControlPlaneOptions,
+  options: ControlPlaneOptions,
   closers: (() => void | Promise<void>)[],
 ): Promise<Omit<ControlPlane, 'stop'>> {
+  const { dataDirectory, port, host = '127.0.0.1', databaseUrl, log = stderrLog } = options
   const directory = resolve(dataDirectory)
   openDataDirectory(directory)
   closers.push(lockDirectory(directory))
@@ -79,7 +85,12 @@ async function open(
   const signals = localSignals(clock)
   const base = { db, clock, random, signals, key, log }
   const hubs = localHubs(base)
-  const deps: Deps = { ...base, hubs, version: SOFTWARE_VERSION }
+  const operatorLog = new OperatorLogWriter({ db, clock, log })
+  // After the server, so that what its last requests changed is written too.
+  closers.push(() => operatorLog.stop())
+  const { operatorLogDays = OPERATOR_LOG_DAYS_DEFAULT } = options
+  closers.push(startHousekeeping({ db, clock, log }, { operatorLogDays }))
+  const deps = { ...base, hubs, version: SOFTWARE_VERSION, operatorLog, remoteAddress }
   const server = await listen(deps, { host, port }, closers)
   closers.push(() => {
     signals.stop()
@@ -108,7 +119,7 @@ async function openEmbedded(
 }
 
 async function listen(
-  deps: Deps,
+  deps: AppDeps,
   { host, port }: { host: string; port: number },
   closers: (() => void | Promise<void>)[],
 ): Promise<Server> {

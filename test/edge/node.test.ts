@@ -90,21 +90,37 @@ describe('settings', () => {
         host: '127.0.0.1',
         port: 8787,
         databaseUrl: undefined,
+        operatorLogDays: 400,
       },
     })
     const url = 'postgres://u:p@h/d'
-    expect(readSettings(['--port', '0', '--data', 'x'], { PALISADE_DATABASE_URL: url })).toEqual({
-      settings: { dataDirectory: 'x', host: '127.0.0.1', port: 0, databaseUrl: url },
+    const environment = { PALISADE_DATABASE_URL: url, PALISADE_OPERATOR_LOG_DAYS: '30' }
+    expect(readSettings(['--port', '0', '--data', 'x'], environment)).toEqual({
+      settings: {
+        dataDirectory: 'x',
+        host: '127.0.0.1',
+        port: 0,
+        databaseUrl: url,
+        operatorLogDays: 30,
+      },
     })
   })
 
   test('every fault is told at once, and never the password', () => {
     const read = readSettings(['--port', '70000', '--colour', 'red', '--data'], {
       PALISADE_DATABASE_URL: 'mysql://u:secret@h/d',
+      PALISADE_OPERATOR_LOG_DAYS: '0',
     })
     if (!('faults' in read)) throw new Error('taken')
-    expect(read.faults).toHaveLength(5)
-    for (const part of ['--port 70000', '--colour', 'red', '--data', 'PALISADE_DATABASE_URL']) {
+    expect(read.faults).toHaveLength(6)
+    for (const part of [
+      '--port 70000',
+      '--colour',
+      'red',
+      '--data',
+      'PALISADE_DATABASE_URL',
+      'PALISADE_OPERATOR_LOG_DAYS 0',
+    ]) {
       expect(read.faults.join('\n')).toContain(part)
     }
     expect(read.faults.join('\n')).not.toContain('secret')
