@@ -32,11 +32,13 @@ export const USERS = {
 export class SnmpdPeer {
   readonly port: number
   readonly directory: string
+  readonly address: string
   #process: ChildProcess | undefined
 
-  constructor(port: number, directory: string) {
+  constructor(port: number, directory: string, address: string) {
     this.port = port
     this.directory = directory
+    this.address = address
   }
 
   /** Resolves once the agent answers. */
@@ -55,7 +57,7 @@ export class SnmpdPeer {
 
   async #answers(): Promise<boolean> {
     const args = ['-v2c', '-c', COMMUNITY, '-m', '', '-t', '0.2', '-r', '0', '-On']
-    const target = `127.0.0.1:${this.port}`
+    const target = `${this.address}:${this.port}`
     return run('/usr/bin/snmpget', [...args, target, '.1.3.6.1.2.1.1.2.0']).then(
       () => true,
       () => new Promise<boolean>((resolve) => setTimeout(resolve, 50, false)),
@@ -105,10 +107,14 @@ export class SnmpdPeer {
 }
 
 /** Starts an snmpd for a PDU of this family on a free port of 127.0.0.1. */
-export async function startSnmpd(family: Family, outlets = 8): Promise<SnmpdPeer> {
+export async function startSnmpd(
+  family: Family,
+  outlets = 8,
+  address = '127.0.0.1',
+): Promise<SnmpdPeer> {
   const directory = mkdtempSync(join(tmpdir(), 'palisade-snmpd-'))
   mkdirSync(join(directory, 'var'), { mode: 0o700 })
-  const port = await freeUdpPort()
+  const port = await freeUdpPort(address)
   const { sysObjectId, subtrees } = IDENTITIES[family]
   const users = [
     `createUser ${USERS.sha256aes.user} SHA-256 "${USERS.sha256aes.auth}" AES "${USERS.sha256aes.priv}"`,
@@ -116,7 +122,7 @@ export async function startSnmpd(family: Family, outlets = 8): Promise<SnmpdPeer
     `createUser ${USERS.sha.user} SHA "${USERS.sha.auth}"`,
   ]
   const lines = [
-    `agentaddress udp:127.0.0.1:${port}`,
+    `agentaddress udp:${address}:${port}`,
     `rwcommunity ${COMMUNITY} 127.0.0.0/8`,
     ...users,
     `rwuser ${USERS.sha256aes.user} priv`,
@@ -127,14 +133,14 @@ export async function startSnmpd(family: Family, outlets = 8): Promise<SnmpdPeer
     ...subtrees.map((tree) => `pass_persist ${tree} ${PROGRAM} ${family} ${outlets} ${directory}`),
   ]
   writeFileSync(join(directory, 'snmpd.conf'), `${lines.join('\n')}\n`, { mode: 0o600 })
-  const peer = new SnmpdPeer(port, directory)
+  const peer = new SnmpdPeer(port, directory, address)
   await peer.start()
   return peer
 }
 
-async function freeUdpPort(): Promise<number> {
+async function freeUdpPort(address: string): Promise<number> {
   const socket = createSocket('udp4')
-  socket.bind(0, '127.0.0.1')
+  socket.bind(0, address)
   await once(socket, 'listening')
   const { port } = socket.address()
   socket.close()
