@@ -1,7 +1,8 @@
 // The processes that `npm start` holds together: each with its log, ended together.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createWriteStream, mkdirSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { GENERATION_LIMITS, type GenerationLimits, LogGenerations } from './log-generations.ts'
 
 const STOP_TIMEOUT_MS = 5000
 const OUTPUT_KEPT = 64 * 1024
@@ -16,12 +17,14 @@ export interface Child {
 export class ChildProcesses {
   readonly logDirectory: string
   readonly #root: string
+  readonly #limits: GenerationLimits
   readonly #children = new Map<string, ChildProcess>()
   #stopping = false
   onUnexpectedEnd: (name: string, end: { log: string; lastLines: string }) => void = () => {}
 
-  constructor(root: string, logDirectory: string) {
+  constructor(root: string, logDirectory: string, limits = GENERATION_LIMITS) {
     this.#root = root
+    this.#limits = limits
     this.logDirectory = logDirectory
   }
 
@@ -29,22 +32,22 @@ export class ChildProcesses {
   start(name: string, entry: string, argv: string[], environment: NodeJS.ProcessEnv = {}): Child {
     if (this.#stopping) throw new Error(`${name} is not started: everything is being stopped`)
     mkdirSync(this.logDirectory, { recursive: true, mode: 0o700 })
-    const log = join(this.logDirectory, `${name}.log`)
-    const file = createWriteStream(log, { flags: 'a', mode: 0o600 })
+    const log = new LogGenerations(join(this.logDirectory, `${name}.log`), this.#limits)
     const process_ = this.#spawn(entry, argv, environment)
     const child: Child = { output: '', printed: (pattern) => pattern.test(child.output) }
     for (const stream of [process_.stdout, process_.stderr]) {
       stream?.on('data', (bytes: Buffer) => {
         child.output = (child.output + bytes.toString('utf8')).slice(-OUTPUT_KEPT)
-        file.write(bytes)
+        log.write(bytes)
       })
     }
     this.#children.set(name, process_)
     // Only once all that it printed has come: its last words say why.
     process_.on('close', () => {
       this.#children.delete(name)
+      log.close()
       const lastLines = child.output.trimEnd().split('\n').slice(-LAST_LINES).join('\n')
-      this.onUnexpectedEnd(name, { log, lastLines })
+      this.onUnexpectedEnd(name, { log: log.path, lastLines })
     })
     return child
   }
