@@ -28,6 +28,8 @@ export interface Condition {
   oid: OidTemplate
   values: readonly number[]
   meaning: string
+  /** A device without this column meets it: one that marks no order as pending has none pending. */
+  mayLack?: true
 }
 
 export interface OutletColumns {
@@ -145,6 +147,11 @@ export function judgeOutlet(
   if (columns.status.off.includes(status)) return { value: 'off', raw }
   if (columns.status.on.includes(status)) return { value: 'on', raw }
   return { value: 'unknown', raw }
+}
+
+/** The column that an OID of one outlet stands in. */
+export function columnOf(template: OidTemplate): string {
+  return template.slice(0, template.indexOf('{outlet')).replace(/\.$/, '')
 }
 
 /** What a condition that is not met is called in a reading. */

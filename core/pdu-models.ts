@@ -1,7 +1,13 @@
 // The table of PDU families: a further one is a further row (spec protocols.md §3.1 and §3.2). Left out
 // are families whose identity cannot be proven (Aten, Teltronix, Lindy): the model `custom` of a site
 // file describes such a PDU.
-import { isBelow, type OutletColumns, type PduModel, SYS_DESCR } from './pdu-model.ts'
+import {
+  type Condition,
+  isBelow,
+  type OutletColumns,
+  type PduModel,
+  SYS_DESCR,
+} from './pdu-model.ts'
 
 const ENTERPRISES = '1.3.6.1.4.1'
 const IBM = `${ENTERPRISES}.2.6.223`
@@ -52,7 +58,9 @@ const ibmColumns = (column: number) =>
     ON_1_OFF_0,
   )
 
-const notPending = (oid: string) => [{ oid, values: [2], meaning: 'settled' }]
+const notPending = (oid: string): Condition[] => [
+  { oid, values: [2], meaning: 'settled', mayLack: true },
+]
 
 export const PDU_MODELS: readonly PduModel[] = [
   {

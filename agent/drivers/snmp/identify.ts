@@ -1,6 +1,8 @@
 // Who answers at the address: a PDU is switched only when its sysObjectID is that of the configured model,
 // and never taken for another family (spec protocols.md §3.3 rule 4).
 import {
+  type Condition,
+  columnOf,
   findColumns,
   isBelow,
   type OidTemplate,
@@ -56,15 +58,70 @@ export async function identify(
   const told = (oid: OidTemplate) => askText(ask, placeOid(oid, place))
   const modelName = await told(model.modelOid)
   const firmware = model.firmwareOid ? await told(model.firmwareOid) : undefined
-  const columns = findColumns(model, firmware)
-  if (!columns) {
-    return problem(
-      `the firmware (${model.firmwareOid}) cannot be read, and without it the outlet columns of ${model.name} are not known`,
-    )
-  }
+  const columns = await findPlacedColumns(ask, { model, firmware, place }, timeoutMs)
+  if ('problem' in columns) return columns
   const nameOid = model.outletNameOid && placeOid(model.outletNameOid, place)
-  const device = { sysObjectId, columns: placeColumns(columns, place), nameOid }
-  return { device: { ...device, model: modelName, firmware } }
+  return { device: { sysObjectId, columns, nameOid, model: modelName, firmware } }
+}
+
+async function findPlacedColumns(
+  ask: Asker,
+  { model, firmware, place }: { model: PduModel; firmware: string | undefined; place: Place },
+  timeoutMs: number,
+): Promise<OutletColumns | Problem> {
+  const has = (oid: OidTemplate) => hasColumn(ask, oid, timeoutMs)
+  try {
+    const columns = findColumns(model, firmware) ?? (await onlyColumns(model, place, has))
+    if (columns) return await withoutLacking(placeColumns(columns, place), has)
+  } catch (error) {
+    if (error instanceof Unanswered) return noAnswer(error.got)
+    throw error
+  }
+  return problem(
+    `the firmware (${model.firmwareOid}) cannot be read, and without it the outlet columns of ${model.name} are not known`,
+  )
+}
+
+class Unanswered extends Error {
+  readonly got: NoAnswer
+
+  constructor(got: NoAnswer) {
+    super(got.detail)
+    this.got = got
+  }
+}
+
+type NoAnswer = { kind: 'silent' | 'denied'; detail: string }
+type Has = (oid: OidTemplate) => Promise<boolean>
+
+async function hasColumn(ask: Asker, oid: OidTemplate, timeoutMs: number): Promise<boolean> {
+  const column = columnOf(oid)
+  const next = await ask.next(column, timeoutMs)
+  // Silence must not pass for a missing column.
+  if (next.kind === 'silent' || next.kind === 'denied') throw new Unanswered(next)
+  return next.kind === 'next' && isBelow(next.oid, column)
+}
+
+/** Where the firmware does not tell, a device that has one of the two sets of columns tells by that. */
+async function onlyColumns(
+  model: PduModel,
+  place: Place,
+  has: Has,
+): Promise<OutletColumns | undefined> {
+  const present: OutletColumns[] = []
+  for (const columns of [model.columns, model.otherFirmware?.columns]) {
+    if (columns && (await has(placeColumns(columns, place).status.oid))) present.push(columns)
+  }
+  return present.length === 1 ? present[0] : undefined
+}
+
+/** Leaves out the conditions that may be lacking, where the device does lack them. */
+async function withoutLacking(columns: OutletColumns, has: Has): Promise<OutletColumns> {
+  const conditions: Condition[] = []
+  for (const condition of columns.conditions ?? []) {
+    if (!condition.mayLack || (await has(condition.oid))) conditions.push(condition)
+  }
+  return { ...columns, conditions }
 }
 
 /** Why this sysObjectID is not the configured model's; undefined when it is. */
@@ -113,7 +170,7 @@ function problem(text: string): Problem {
   return { problem: text, permanent: false, silent: false }
 }
 
-function noAnswer({ kind, detail }: { kind: 'silent' | 'denied'; detail: string }): Problem {
+function noAnswer({ kind, detail }: NoAnswer): Problem {
   return { problem: detail, permanent: kind === 'denied', silent: kind === 'silent' }
 }
 
