@@ -20,7 +20,7 @@ export function uniqueRules({ spec }: SiteDocument): RuleFault[] {
     ...collisions(listNames(spec, 'cluster', 'clusters'), 'a name that no other cluster has'),
     ...collisions(bmcAddresses(spec), 'an address and port that no other BMC of the site has'),
     ...collisions(hypervisorAddresses(spec), 'an address that no other hypervisor has'),
-    ...collisions(pduAddresses(spec), 'an address, unit and branch that no other PDU has'),
+    ...collisions(pduAddresses(spec), 'an address, port, unit and branch that no other PDU has'),
     ...collisions(peerAddresses(spec), 'an address and port that no other peer has'),
     ...collisions(outlets(spec), 'an outlet that feeds nothing else'),
     ...collisions(systemAddresses(spec), 'an address that no other system of the site has'),
@@ -136,8 +136,8 @@ function hypervisorAddresses(spec: SiteSpec): Holder[] {
 }
 
 function pduAddresses(spec: SiteSpec): Holder[] {
-  return spec.pdus.map(({ name, address, unit = 1, branch = 1 }, index) => {
-    const holder = addressHolder({ subject: 'pdu', name }, `/spec/pdus/${index}`, address)
+  return spec.pdus.map(({ name, address, port, unit = 1, branch = 1 }, index) => {
+    const holder = addressHolder({ subject: 'pdu', name }, `/spec/pdus/${index}`, address, port)
     return { ...holder, key: holder.key && `${holder.key} ${unit} ${branch}` }
   })
 }

@@ -177,7 +177,7 @@ describe('units behind one address', () => {
   test('the same unit twice is refused: the first needs no naming', () => {
     for (const more of [{}, { [`${B}/unit`]: 1 }, { [`${B}/branch`]: 1 }]) {
       expect(faultsOf(both('sentry4', more))).toMatchObject([
-        { pointer: `${B}/address`, allowed: 'an address, unit and branch that no other PDU has' },
+        { pointer: `${B}/address`, allowed: 'an address, port, unit and branch that no other PDU has' },
       ])
     }
   })
