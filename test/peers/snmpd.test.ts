@@ -1,34 +1,22 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { afterEach, describe, expect, test } from 'vitest'
-import type { Answer, Link, OutletController, Switch } from '../../agent/drivers/driver.ts'
+import type { Answer } from '../../agent/drivers/driver.ts'
 import type { SnmpAccess } from '../../agent/drivers/snmp/outlet-controller.ts'
-import { createSnmpOutletController } from '../../agent/drivers/snmp/outlet-controller.ts'
-import { nodeClock, nodeRandom } from '../../runtime/node.ts'
-import { COMMUNITY, type Family, type SnmpdPeer, startSnmpd, USERS } from './snmpd.ts'
-
-const V1: SnmpAccess = { version: '1', community: COMMUNITY }
-const V2C: SnmpAccess = { version: '2c', community: COMMUNITY }
-const V3_MD5_DES: SnmpAccess = {
-  version: '3',
-  user: USERS.md5des.user,
-  level: 'authPriv',
-  auth: { protocol: 'md5', password: USERS.md5des.auth },
-  priv: { protocol: 'des', password: USERS.md5des.priv },
-}
-const V3_SHA: SnmpAccess = {
-  version: '3',
-  user: USERS.sha.user,
-  level: 'authNoPriv',
-  auth: { protocol: 'sha', password: USERS.sha.auth },
-}
-const V3_SHA256_AES: SnmpAccess = {
-  version: '3',
-  user: USERS.sha256aes.user,
-  level: 'authPriv',
-  auth: { protocol: 'sha256', password: USERS.sha256aes.auth },
-  priv: { protocol: 'aes', password: USERS.sha256aes.priv },
-}
+import { nodeClock } from '../../runtime/node.ts'
+import {
+  expectReady,
+  fire,
+  powerOf,
+  controllerOf as startController,
+  V1,
+  V2C,
+  V3_MD5_DES,
+  V3_SHA,
+  V3_SHA256_AES,
+  V3_SHA512_AES,
+} from './outlet-rig.ts'
+import { COMMUNITY, type Family, type SnmpdPeer, SYS_DESCR_TEXT, startSnmpd } from './snmpd.ts'
 
 const closing: (() => Promise<unknown>)[] = []
 afterEach(async () => {
@@ -42,42 +30,15 @@ async function peerOf(family: Family): Promise<SnmpdPeer> {
 }
 
 function controllerOf(port: number, model: string, snmp: SnmpAccess) {
-  const links: Link[] = []
-  const heardAt: number[] = []
-  const pdu = createSnmpOutletController({
-    name: 'pdu1',
-    address: '127.0.0.1',
-    port,
-    model,
-    snmp,
-    clock: nodeClock,
-    random: nodeRandom,
-    events: {
-      linkChanged: (link) => links.push(link),
-      heard: (askedAt) => heardAt.push(askedAt),
-    },
-  })
-  closing.push(() => pdu.close())
-  pdu.start()
-  return { pdu, links, heardAt }
+  const made = startController({ port, model, snmp })
+  closing.push(() => made.pdu.close())
+  return made
 }
 
 async function connected(peer: SnmpdPeer, model: string, snmp: SnmpAccess) {
   const made = controllerOf(peer.port, model, snmp)
-  expect(await made.pdu.ready(5_000), made.pdu.link.detail).toBe(true)
+  await expectReady(made.pdu)
   return made
-}
-
-function fire(pdu: OutletController, outlet: number, to: Switch): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const armed = pdu.arm(outlet, to)
-    if (!armed?.fire(() => true, resolve)) reject(new Error(`not armed: ${pdu.link.detail}`))
-  })
-}
-
-async function powerOf(pdu: OutletController, outlets: number[]) {
-  const got = await pdu.read(outlets, 3_000)
-  return got.value === 'read' ? got.outlets.map(({ value }) => value) : got.value
 }
 
 describe.each([
@@ -91,12 +52,13 @@ describe.each([
     ['v2c', V2C],
     ['v3 MD5/DES', V3_MD5_DES],
     ['v3 SHA-256/AES', V3_SHA256_AES],
+    ['v3 SHA-512/AES', V3_SHA512_AES],
   ])(
     'over %s an outlet goes off and on, is read so, and the relay moved once each',
     async (_name, access) => {
       const peer = await peerOf(family)
       const { pdu } = await connected(peer, model, access)
-      expect(pdu.model).toBe(modelText ?? 'Simulated PDU')
+      expect(pdu.model).toBe(modelText ?? SYS_DESCR_TEXT)
       expect(pdu.firmware).toMatch(/v\d/)
 
       expect(await powerOf(pdu, [1, 2, 3])).toEqual(['on', 'on', 'on'])

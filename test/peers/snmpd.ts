@@ -7,19 +7,16 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import type { Family } from './snmpd/families.ts'
+import { servedPdu } from './snmpd/objects.ts'
 
 const run = promisify(execFile)
 const PROGRAM = join(import.meta.dirname, 'snmpd', 'pdu.py')
 
-export type Family = 'ibm' | 'ibm-lenovo' | 'apc-rpdu' | 'apc-rpdu2'
+export type { Family } from './snmpd/families.ts'
 
-const IDENTITIES: Record<Family, { sysObjectId: string; subtrees: string[] }> = {
-  ibm: { sysObjectId: '1.3.6.1.4.1.2.6.223', subtrees: ['.1.3.6.1.4.1.2.6.223'] },
-  'ibm-lenovo': { sysObjectId: '1.3.6.1.4.1.2.6.223', subtrees: ['.1.3.6.1.4.1.2.6.223'] },
-  'apc-rpdu': { sysObjectId: '1.3.6.1.4.1.318.1.3.4.5', subtrees: ['.1.3.6.1.4.1.318.1.1.12'] },
-  'apc-rpdu2': { sysObjectId: '1.3.6.1.4.1.318.1.3.4.6', subtrees: ['.1.3.6.1.4.1.318.1.1.26'] },
-}
-
+/** What every PDU tells about itself. */
+export const SYS_DESCR_TEXT = 'Simulated PDU'
 export const COMMUNITY = 'private'
 /** SNMPv3 users, by what they use. */
 export const USERS = {
@@ -27,6 +24,7 @@ export const USERS = {
   /** Signed, not sealed. */
   sha: { user: 'palauth', auth: 'authpass123' },
   sha256aes: { user: 'palisade', auth: 'authpass123', priv: 'privpass123' },
+  sha512aes: { user: 'palisade512', auth: 'authpass512', priv: 'privpass512' },
 }
 
 export class SnmpdPeer {
@@ -89,8 +87,8 @@ export class SnmpdPeer {
 
   /** What the PDU saw, e.g. `set .1.3… integer 2` or `relay 3 off`, with the wall clock in seconds. */
   events(): { at: number; what: string }[] {
-    const lines = readFileSync(join(this.directory, 'events.log'), 'utf8').trim().split('\n')
-    return lines.map((line) => {
+    const lines = readFileSync(join(this.directory, 'events.log'), 'utf8').split('\n')
+    return lines.filter(Boolean).map((line) => {
       const space = line.indexOf(' ')
       return { at: Number(line.slice(0, space)), what: line.slice(space + 1) }
     })
@@ -106,7 +104,7 @@ export class SnmpdPeer {
   }
 }
 
-/** Starts an snmpd for a PDU of this family on a free port of 127.0.0.1. */
+/** Starts an snmpd for a PDU of this family on a free port of a loopback address. */
 export async function startSnmpd(
   family: Family,
   outlets = 8,
@@ -115,9 +113,12 @@ export async function startSnmpd(
   const directory = mkdtempSync(join(tmpdir(), 'palisade-snmpd-'))
   mkdirSync(join(directory, 'var'), { mode: 0o700 })
   const port = await freeUdpPort(address)
-  const { sysObjectId, subtrees } = IDENTITIES[family]
+  const pdu = servedPdu(family, outlets)
+  writeFileSync(join(directory, 'pdu.json'), JSON.stringify(pdu))
+  writeFileSync(join(directory, 'events.log'), '')
   const users = [
     `createUser ${USERS.sha256aes.user} SHA-256 "${USERS.sha256aes.auth}" AES "${USERS.sha256aes.priv}"`,
+    `createUser ${USERS.sha512aes.user} SHA-512 "${USERS.sha512aes.auth}" AES "${USERS.sha512aes.priv}"`,
     `createUser ${USERS.md5des.user} MD5 "${USERS.md5des.auth}" DES "${USERS.md5des.priv}"`,
     `createUser ${USERS.sha.user} SHA "${USERS.sha.auth}"`,
   ]
@@ -126,11 +127,12 @@ export async function startSnmpd(
     `rwcommunity ${COMMUNITY} 127.0.0.0/8`,
     ...users,
     `rwuser ${USERS.sha256aes.user} priv`,
+    `rwuser ${USERS.sha512aes.user} priv`,
     `rwuser ${USERS.md5des.user} priv`,
     `rwuser ${USERS.sha.user} auth`,
-    `sysobjectid .${sysObjectId}`,
-    'sysdescr Simulated PDU',
-    ...subtrees.map((tree) => `pass_persist ${tree} ${PROGRAM} ${family} ${outlets} ${directory}`),
+    `sysobjectid ${pdu.sysObjectId}`,
+    `sysdescr ${SYS_DESCR_TEXT}`,
+    `pass_persist ${pdu.root} ${PROGRAM} ${directory}`,
   ]
   writeFileSync(join(directory, 'snmpd.conf'), `${lines.join('\n')}\n`, { mode: 0o600 })
   const peer = new SnmpdPeer(port, directory, address)
