@@ -1,11 +1,15 @@
 // One agent: its journal, devices, ladders and link, wired together. Everything that lasts is in the
 // journal; everything here is rebuilt from it at start.
 import { STOPPED_WITHOUT_REGISTRATION_MS } from '../core/arbiter.ts'
+import type { Course } from '../core/course.ts'
 import type { Circumstances, Ladder } from '../core/ladder/ladder.ts'
+import type { OperationEnding, Outlet } from '../core/operation.ts'
 import type { Conclusion, Result } from '../core/outcome.ts'
+import type { Plan } from '../core/plan.ts'
+import { plannedFeeds } from '../core/planner.ts'
 import type { Clock, Random } from '../core/ports.ts'
 import type { Shot } from '../core/shot.ts'
-import { systemsOf } from '../core/site.ts'
+import { findServer, type SiteDocument, systemsOf } from '../core/site.ts'
 import { systemState } from '../core/system-state.ts'
 import type { OpeningKey, VerifyingKey } from '../protocol/keys.ts'
 import type { Body } from '../protocol/report.ts'
@@ -16,10 +20,12 @@ import { Executor } from './executor.ts'
 import type { Journal } from './journal.ts'
 import { createLooseShots, type LooseShot, type LooseShots } from './loose.ts'
 import { type HeardNotice, Notices } from './notices.ts'
+import type { Seen } from './operations.ts'
 import { OrderDesk } from './order-desk.ts'
 import { resumeOrders } from './resume-orders.ts'
 import { SiteHolder, type SiteVerdict } from './site-holder.ts'
 import { Watcher } from './watcher.ts'
+import { createWiringProofs, type WiringProofs } from './wiring-proofs.ts'
 
 export interface AgentOptions {
   clock: Clock
@@ -31,7 +37,7 @@ export interface AgentOptions {
   controlPlaneKeys(): readonly VerifyingKey[]
   /** Private half of the site key. */
   openingKey: OpeningKey
-  files: { site: string; bindings: string }
+  files: { site: string; bindings: string; wiring: string }
   /** Tells the hub that an order need not be sent again. */
   journalled(order: string): void
   log(line: string): void
@@ -47,6 +53,7 @@ export class Agent {
   readonly #desk: OrderDesk
   readonly #loose: LooseShots
   readonly #notices = new Notices()
+  readonly #wiring: WiringProofs
   readonly #holder: SiteHolder
   /** The last conclusion that stopped each server. */
   readonly #stopped = new Map<string, { result: Result; at: number }>()
@@ -56,6 +63,7 @@ export class Agent {
     this.#options = options
     const { clock, random, journal, bootId, site, controlPlaneKeys: keys, files } = options
     this.#holder = new SiteHolder(files.site, site, keys)
+    this.#wiring = createWiringProofs(files.wiring)
     this.#loose = createLooseShots(clock, (shot) => this.#settled(shot))
     this.#devices = new Devices({
       clock,
@@ -81,7 +89,7 @@ export class Agent {
       loose: this.#loose,
       struck: (course, shot) => course.stops && this.#struck(course.server, shot),
       concluded: (ladder, conclusion) => this.#concluded(ladder, conclusion),
-      finished: () => {},
+      finished: (course, ending) => this.#finished(course, ending),
       ended: ({ server }) => this.#showSystems(server),
       failed: options.failed,
     })
@@ -95,6 +103,7 @@ export class Agent {
       memory: journal.memory,
       executor: this.#executor,
       loose: this.#loose,
+      seen: this.#seen(),
       circumstances: (server, feeds) => this.#circumstances(server, feeds),
       journalled: options.journalled,
       failed: options.failed,
@@ -111,6 +120,7 @@ export class Agent {
     const loaded = await this.#holder.load()
     if (loaded) await this.#configure(loaded)
     await resumeOrders({
+      site: this.#holder.held?.document,
       clock: this.#options.clock,
       bootId: this.#options.bootId,
       journal: this.#options.journal,
@@ -146,8 +156,9 @@ export class Agent {
     const { server, ...system } = taken.system
     const running = this.#executor.findByServer(server)
     const ladder = running?.ladder
-    const order = ladder?.order ?? null
-    if (taken.begins || (ladder && !hasNotice(ladder, notice.address))) {
+    const testing = running?.kind === 'soft-reset-test'
+    const order = ladder?.order ?? (testing ? running.order : null)
+    if (taken.begins || testing || (ladder && !hasNotice(ladder, notice.address))) {
       const { address, port, at } = notice
       const mono = { bootId: this.#options.bootId, ms: at }
       this.#report([{ kind: 'noticed', order, server, system, address, port, mono }])
@@ -178,6 +189,7 @@ export class Agent {
     this.#options.log(`site document revision ${revision} is in force`)
     this.#report([{ kind: 'configured', revision, detail }])
     for (const { name } of document.spec.servers) this.#showSystems(name)
+    this.#showWiring(document)
   }
 
   async #unseal(sealed: string, purpose: string): Promise<string> {
@@ -223,17 +235,54 @@ export class Agent {
     this.#options.clock.after(STOPPED_WITHOUT_REGISTRATION_MS, () => this.#showSystems(server))
   }
 
-  #circumstances(server: string, feeds: Parameters<Watcher['lastOff']>[0]): Circumstances {
+  #circumstances(server: string, feeds: Plan['feeds']): Circumstances {
     const now = this.#options.clock.now()
     const watch = this.#watcher.power(server)
     const fresh = this.#notices.findFresh(server, now)
+    const wiringProvenAt = this.#wiring.find(server, feeds)
     return {
       ...(fresh ? { freshNotice: { address: fresh.address, wall: fresh.wall } } : {}),
-      recentNotice: this.#notices.heardRecently(server, now),
+      recentNotice: fresh !== undefined || this.#notices.heardRecently(server, now),
       loose: this.#loose.list().some((shot) => shot.server === server),
       ...(watch.off ? { watchedOff: watch.off } : {}),
       ...(watch.onSession === undefined ? {} : { onSession: watch.onSession }),
       outletsLastOff: this.#watcher.lastOff(feeds),
+      ...(wiringProvenAt === undefined ? {} : { wiringProvenAt }),
+    }
+  }
+
+  #seen(): Seen {
+    const now = () => this.#options.clock.now()
+    return {
+      power: (server) =>
+        (({ pon: 'on', poff: 'off', '--': 'unknown' }) as const)[this.#watcher.power(server).power],
+      outlet: (outlet) => this.#watcher.outlet(outlet),
+      bmcLink: (server) => this.#devices.findBmc(server)?.link.state,
+      pduLink: (pdu) => this.#devices.findPdu(pdu)?.link.state,
+      loose: (server) => this.#loose.list().some((shot) => shot.server === server),
+      recentNotice: (server) => this.#notices.heardRecently(server, now()),
+    }
+  }
+
+  /** Only a test of all feeds, as they stand in the document now, says anything of the wiring. */
+  #finished({ server }: Course, { wiringProven, feeds: tested = [] }: OperationEnding): void {
+    const site = this.#holder.held?.document
+    const found = site && findServer(site, server)
+    if (!site || !found || wiringProven === undefined) return
+    const name = ({ pdu, outlet }: Outlet) => `${pdu}/${outlet}`
+    const names = new Set(tested.map(name))
+    if (!wiringProven) this.#wiring.refute(server)
+    else if (found.feeds.every((feed) => names.has(name(feed)))) {
+      this.#wiring.prove(server, plannedFeeds(site, found), this.#options.clock.wall())
+    }
+    this.#showWiring(site)
+  }
+
+  #showWiring(site: SiteDocument): void {
+    for (const server of site.spec.servers) {
+      if (server.feeds.length === 0) continue
+      const provenAt = this.#wiring.find(server.name, plannedFeeds(site, server))
+      this.#watcher.observeWiring(server.name, provenAt)
     }
   }
 
