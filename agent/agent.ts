@@ -212,11 +212,11 @@ export class Agent {
     this.#watcher.linkChanged(device, link)
   }
 
-  #settled({ order, server, shot }: LooseShot): void {
+  #settled({ order, server, shot, stops }: LooseShot): void {
     const detail = 'a later answer of the device settled it'
     this.#report([{ kind: 'settled', order, shot: shot.id, detail }])
     // Handled or dropped: nobody can tell which.
-    this.#struck(server, shot)
+    if (stops) this.#struck(server, shot)
   }
 
   /** A device took what stops this server, perhaps long after its reset has failed. */

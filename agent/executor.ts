@@ -236,7 +236,7 @@ export class Executor {
   /** Returns false when the intent has grown stale and must be written again. */
   #fire(course: Course, shot: Shot, askedAt: number): boolean {
     const { devices, clock, loose } = this.#options
-    const { order, server } = course
+    const { order, server, stops } = course
     if (!this.#wants(order, shot)) {
       this.#answered(course, shot, 'unreachable', 'no longer wanted')
       return true
@@ -251,7 +251,7 @@ export class Executor {
       () => clock.now() - askedAt <= INTENT_FRESH_MS,
       (answer) => this.#answered(course, shot, answer.kind, answer.detail),
     )
-    if (sent) loose.add({ order, server, shot, sentAt })
+    if (sent) loose.add({ order, server, shot, stops, sentAt })
     return sent
   }
 

@@ -11,6 +11,8 @@ export interface LooseShot {
   /** Whose machine it may still hit. */
   server: string
   shot: Shot
+  /** Whether it stops that server: a single feed of several does not. */
+  stops: boolean
   /** Monotonic ms. */
   sentAt: number
 }

@@ -55,6 +55,7 @@ async function run(settings: AgentSettings): Promise<void> {
     files: {
       site: join(settings.dataDirectory, 'site.jws'),
       bindings: join(settings.dataDirectory, 'bindings.json'),
+      wiring: join(settings.dataDirectory, 'wiring.json'),
     },
     journalled: (order) => link.journalled(order),
     log,

@@ -1,22 +1,21 @@
 // Takes in orders: verifies, remembers, arbitrates, journals, and only then starts anything. The active's
 // word here is the last one (spec architecture.md, decision 1).
 import { type ArbiterView, arbitrate, STOPPED_WITHOUT_REGISTRATION_MS } from '../core/arbiter.ts'
-import { resetCourse, restoreCourse } from '../core/course.ts'
+import { resetCourse } from '../core/course.ts'
 import type { Circumstances } from '../core/ladder/ladder.ts'
-import { openRestore } from '../core/ladder/recovery.ts'
-import { blankLadder, open } from '../core/ladder/step.ts'
+import { open } from '../core/ladder/step.ts'
 import { planReset, resolveTarget } from '../core/planner.ts'
 import type { Clock } from '../core/ports.ts'
-import { findServer, type SiteDocument } from '../core/site.ts'
+import type { SiteDocument } from '../core/site.ts'
 import { canonicalJson } from '../protocol/chain.ts'
 import type { VerifyingKey } from '../protocol/keys.ts'
-import type { Order, ResetOrder, RestoreOrder } from '../protocol/order.ts'
+import type { OperationOrder, Order, ResetOrder } from '../protocol/order.ts'
 import { refusedOrder, verifyOrder } from '../protocol/order-token.ts'
 import { judgeReplay, type ReplayMemory, rememberOrder } from '../protocol/replay.ts'
 import type { BodyOf } from '../protocol/report.ts'
 import type { Appender, Executor } from './executor.ts'
 import type { LooseShots } from './loose.ts'
-import { restorePlan } from './resume-orders.ts'
+import { judgeOperation, operationRecord, type Seen, startOperation } from './operations.ts'
 
 export interface OrderDeskOptions {
   clock: Clock
@@ -29,6 +28,7 @@ export interface OrderDeskOptions {
   memory: ReplayMemory
   executor: Executor
   loose: LooseShots
+  seen: Seen
   circumstances(server: string, feeds: ResetOrder['plan']['feeds']): Circumstances
   /** The order is in the journal, as accepted or refused. */
   journalled(order: string): void
@@ -81,7 +81,7 @@ export class OrderDesk {
       case 'new': {
         rememberOrder(memory, order)
         const taking =
-          order.kind === 'reset' ? this.#reset(order, token) : this.#restore(order, token)
+          order.kind === 'reset' ? this.#reset(order, token) : this.#operate(order, token)
         this.#taking.set(order.id, taking)
         await taking
         this.#taking.delete(order.id)
@@ -168,7 +168,7 @@ export class OrderDesk {
     return {
       now,
       open: running.map(({ order, server }) => ({ order, server })),
-      loose: loose.list(),
+      loose: loose.list().filter(({ stops }) => stops),
       completed: this.#stopped,
     }
   }
@@ -182,44 +182,21 @@ export class OrderDesk {
     )
   }
 
-  async #restore(order: RestoreOrder, token: string): Promise<void> {
-    const { executor, journal, clock, bootId } = this.#options
-    const { id, target, feeds, requestedBy } = order
-    const refusal = this.#judgeRestore(target.server, feeds.length)
-    if (refusal) return this.#refuse(order, token, refusal)
-    const mono = { bootId, ms: clock.now() }
-    const accepting = this.#durably(
-      journal.append([
-        {
-          kind: 'operation',
-          order: id,
-          operation: 'restore',
-          target,
-          feeds,
-          requestedBy,
-          token,
-          mono,
-        },
-      ]),
-    )
-    const at = { ms: clock.now(), wall: clock.wall() }
-    const ladder = blankLadder(id, restorePlan(target.server, feeds), at.ms)
-    executor.run(restoreCourse(openRestore(ladder, at)))
-    await accepting
-  }
-
-  /** While a ladder or its recovery wait is open, nothing else touches its feeds (spec domain.md §9). */
-  #judgeRestore(server: string, feeds: number): Refusal | undefined {
-    const refuse = (code: string, detail: string): Refusal => ({ code, result: null, detail })
+  async #operate(order: OperationOrder, token: string): Promise<void> {
+    const { executor, journal, clock, bootId, seen } = this.#options
     const site = this.#options.site()
+    const refuse = (code: string, detail: string) =>
+      this.#refuse(order, token, { code, result: null, detail })
     if (!site) return refuse('no-configuration', 'no site document yet')
-    if (!findServer(site, server)) return refuse('unknown-server', `no server is named "${server}"`)
-    if (feeds === 0) return refuse('no-feeds', `${server} has no feeds to restore`)
-    const inTheWay = this.#options.executor.findByServer(server)
-    if (inTheWay) {
-      return refuse('reset-in-progress', `a ${inTheWay.kind} of ${server} is in progress`)
+    if (journal.spaceIsLow && order.kind !== 'restore') {
+      return refuse('journal-full', 'the disk of the journal is full')
     }
-    return undefined
+    const refusal = judgeOperation(order, { site, seen, underWay: executor.list() })
+    if (refusal) return refuse(refusal.code, refusal.detail)
+    const mono = { bootId, ms: clock.now() }
+    const accepting = this.#durably(journal.append([operationRecord(order, token, mono)]))
+    executor.run(startOperation(order, site, { ms: clock.now(), wall: clock.wall() }))
+    await accepting
   }
 
   async #durably(writing: Promise<unknown>): Promise<void> {

@@ -1,19 +1,25 @@
 // What an agent takes up at start: open ladders, effects without an answer, and who was stopped just now.
 import { STOPPED_WITHOUT_REGISTRATION_MS } from '../core/arbiter.ts'
-import { resetCourse, restoreCourse } from '../core/course.ts'
+import { type Move, resetCourse, restoreCourse } from '../core/course.ts'
+import { resumePduTest } from '../core/drill/pdu-step.ts'
+import { resumeSoftResetTest } from '../core/drill/soft-reset-test.ts'
+import type { Moment } from '../core/ladder/ladder.ts'
 import { openRestore } from '../core/ladder/recovery.ts'
 import { type HistoryEntry, type Mono, resume } from '../core/ladder/resume.ts'
 import { blankLadder } from '../core/ladder/step.ts'
 import type { Result } from '../core/outcome.ts'
-import type { Plan } from '../core/plan.ts'
 import type { Clock } from '../core/ports.ts'
-import type { JournalRecord } from '../protocol/report.ts'
+import type { ShotState } from '../core/shot.ts'
+import type { SiteDocument } from '../core/site.ts'
+import type { JournalRecord, RecordOf } from '../protocol/report.ts'
 import type { Executor } from './executor.ts'
 import type { Journal } from './journal.ts'
 import type { OpenOrder } from './journal-memory.ts'
 import type { LooseShots } from './loose.ts'
+import { pduTestPlan, restorePlan } from './operations.ts'
 
 export interface ResumeOptions {
+  site: SiteDocument | undefined
   clock: Clock
   bootId: string
   journal: Journal
@@ -33,18 +39,41 @@ export async function resumeOrders(options: ResumeOptions): Promise<void> {
   await noteRecentlyStopped(options)
   for (const order of orders) takeUpLooseShots(options, order)
   const at = { ms: clock.now(), wall: clock.wall() }
+  const reset = new Set<string>()
   for (const { open, records } of orders) {
-    if (!open) continue
-    const resumed = resume(historyOf(records), bootId, at)
-    if (resumed) {
-      executor.run(resetCourse(resumed))
-      continue
-    }
-    const operation = records.find((record) => record.kind === 'operation')
-    if (!operation) continue
-    const plan = restorePlan(operation.target.server, operation.feeds)
-    executor.run(restoreCourse(openRestore(blankLadder(operation.order, plan, at.ms), at)))
+    const resumed = open ? resume(historyOf(records), bootId, at) : undefined
+    if (!resumed) continue
+    reset.add(resumed[0].plan.server)
+    executor.run(resetCourse(resumed))
   }
+  for (const { open, records } of orders) {
+    const operation = records.find((record) => record.kind === 'operation')
+    if (open && operation) executor.run(resumeOperation(options, operation, records, { at, reset }))
+  }
+}
+
+/** A restore goes on. A test ends; what it had switched off comes back, unless a reset has taken that over. */
+function resumeOperation(
+  { site }: ResumeOptions,
+  record: RecordOf<'operation'>,
+  records: readonly JournalRecord[],
+  { at, reset }: { at: Moment; reset: ReadonlySet<string> },
+): Move {
+  const { order, operation, feeds, test: settings } = record
+  const { server } = record.target
+  if (operation === 'soft-reset-test') return resumeSoftResetTest(order, server, at)
+  if (operation === 'restore' || !settings) {
+    return restoreCourse(openRestore(blankLadder(order, restorePlan(server, feeds), at.ms), at))
+  }
+  const plan = pduTestPlan(order, server, { feeds, settings }, site)
+  const shots = reset.has(server) ? [] : shotsOf(records, at)
+  return resumePduTest(plan, shots, at)
+}
+
+function shotsOf(records: readonly JournalRecord[], { ms }: Moment): ShotState[] {
+  const intents = records.filter((record) => record.kind === 'intent')
+  const last = new Map(intents.map(({ shot }) => [shot.id, { ...shot, intendedAt: ms }]))
+  return [...last.values()].sort((a, b) => a.id - b.id)
 }
 
 function historyOf(records: readonly JournalRecord[]): HistoryEntry[] {
@@ -64,31 +93,15 @@ const HISTORY_KINDS: ReadonlySet<string> = new Set<HistoryEntry['kind']>([
   'ended',
 ])
 
-/** A restore needs nothing of a plan but its server and feeds. */
-export function restorePlan(server: string, feeds: Plan['feeds']): Plan {
-  return {
-    server,
-    kind: 'P',
-    mode: 'pdu',
-    softMethod: 'none',
-    hardMethod: 'off-on',
-    hardResetAfterMs: 0,
-    hardResetTimeoutMs: 0,
-    feeds,
-    pduRecoveryWaitMs: 0,
-    holdUpMs: 0,
-    requireGrade: 'confirmed',
-    bmc: { address: '', port: 0 },
-  }
-}
-
 function takeUpLooseShots({ clock, bootId, loose }: ResumeOptions, order: OpenOrder): void {
   const server = serverOf(order.records)
   if (server === undefined) return
+  const operation = order.records.find((record) => record.kind === 'operation')
+  const stops = operation?.test?.mode !== 'serial'
   for (const record of order.records) {
     if (record.kind !== 'intent' || !order.loose.has(record.shot.id)) continue
     const sentAt = instant(record.mono, bootId, clock.now())
-    loose.add({ order: order.order, server, shot: record.shot, sentAt })
+    loose.add({ order: order.order, server, shot: record.shot, stops, sentAt })
   }
 }
 
@@ -115,6 +128,9 @@ async function noteRecentlyStopped(options: ResumeOptions): Promise<void> {
     after = batch.head.seq
     for (const record of batch.records) {
       if (record.kind === 'accepted') servers.set(record.order, record.plan.server)
+      if (record.kind === 'operation' && record.test?.mode !== 'serial') {
+        servers.set(record.order, record.target.server)
+      }
       if (record.kind === 'intent' && record.shot.rung !== 'on') {
         stopping.add(`${record.order}#${record.shot.id}`)
       }

@@ -76,6 +76,10 @@ export class Watcher {
     )
   }
 
+  outlet({ pdu, outlet }: { pdu: string; outlet: number }): 'on' | 'off' | 'unknown' {
+    return this.#outlets.get(pdu)?.get(outlet) ?? 'unknown'
+  }
+
   linkChanged({ kind, name }: DeviceName, link: Link): void {
     if (kind === 'bmc') {
       this.#power.set(name, watchLink(this.power(name), link.state))
@@ -130,6 +134,15 @@ export class Watcher {
 
   observeSystem(name: string, state: string): void {
     this.#observe('system', name, 'state', state)
+  }
+
+  /** `provenAt`: when a test proved the feeds as they are now. */
+  observeWiring(server: string, provenAt: string | undefined): void {
+    if (provenAt === undefined) return this.#observe('server', server, 'wiring', 'unproven')
+    const key = `server ${server} wiring`
+    if (this.#reported.get(key) !== provenAt) this.#reported.delete(key)
+    this.#observe('server', server, 'wiring', 'proven', '', provenAt)
+    this.#reported.set(key, provenAt)
   }
 
   #keepLooking(key: string, everyMs: number, look: () => Promise<void>): void {

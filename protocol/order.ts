@@ -1,7 +1,7 @@
 // What the control plane asks of a site: one signed order carries the whole ladder with its timers
 // (spec architecture.md, decisions 1 and 6).
 import { z } from 'zod'
-import { planSchema, requestSchema } from './report.ts'
+import { pduTestSchema, planSchema, requestSchema, systemAddressSchema } from './report.ts'
 import { PROTOCOL_VERSION } from './version.ts'
 
 /** JWS `typ`, so that no other token of ours can ever pass for an order. */
@@ -29,7 +29,27 @@ export const orderSchema = z.discriminatedUnion('kind', [
     feeds: planSchema.shape.feeds,
     requestedBy: z.string().max(200),
   }),
+  z.object({
+    ...common,
+    kind: z.literal('soft-reset-test'),
+    target: z.object({ server: z.string() }),
+    system: systemAddressSchema,
+    requestedBy: z.string().max(200),
+  }),
+  z.object({
+    ...common,
+    kind: z.literal('pdu-test'),
+    target: z.object({ server: z.string() }),
+    /** All feeds of the server, also those that are not to be cut. */
+    feeds: planSchema.shape.feeds,
+    test: pduTestSchema,
+    requestedBy: z.string().max(200),
+  }),
 ])
 export type Order = z.infer<typeof orderSchema>
 export type ResetOrder = Extract<Order, { kind: 'reset' }>
 export type RestoreOrder = Extract<Order, { kind: 'restore' }>
+export type SoftResetTestOrder = Extract<Order, { kind: 'soft-reset-test' }>
+export type PduTestOrder = Extract<Order, { kind: 'pdu-test' }>
+/** Ordered acts that are not resets. */
+export type OperationOrder = Exclude<Order, { kind: 'reset' }>

@@ -12,7 +12,7 @@ export const ORDER_TOKEN_MAX = 32_768
 const orderId = z.string().regex(/^(rst|opr)_[0-9a-z]{26}$/)
 const instant = z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/)
 const detail = z.string().max(2000)
-const systemAddress = z.object({
+export const systemAddressSchema = z.object({
   cluster: z.string(),
   number: z.number().int(),
   address: z.string(),
@@ -22,7 +22,7 @@ const systemAddress = z.object({
 export const planSchema = z.object({
   server: z.string(),
   kind: z.enum(['P', 'V']),
-  system: systemAddress.optional(),
+  system: systemAddressSchema.optional(),
   mode: z.enum(RESET_MODES),
   softMethod: z.enum(['nmi', 'none']),
   hardMethod: z.enum(['reset', 'off-on']),
@@ -38,7 +38,7 @@ export const planSchema = z.object({
 export const requestSchema = z.object({
   server: z.string(),
   system: z.object({ cluster: z.string(), number: z.number().int() }).optional(),
-  requester: systemAddress.optional(),
+  requester: systemAddressSchema.optional(),
   mode: z.enum(RESET_MODES),
   reason: z.string().max(500),
   requestedBy: z.string().max(200),
@@ -72,8 +72,8 @@ const conclusionSchema = z.object({
 export const pduTestSchema = z.object({
   mode: z.enum(PDU_TEST_MODES),
   pdu: z.string().optional(),
-  offTimeMs: z.number().int(),
-  waitTimeMs: z.number().int(),
+  offTimeMs: z.number().int().min(5000).max(60_000),
+  waitTimeMs: z.number().int().min(5000).max(60_000),
   leaveUp: z.boolean(),
 })
 
@@ -136,7 +136,7 @@ export const bodySchema = z.discriminatedUnion('kind', [
     /** The open order that it belongs to, if any. */
     order: orderId.nullable(),
     server: z.string(),
-    system: systemAddress,
+    system: systemAddressSchema,
     /** Where the datagram came from. */
     address: z.string(),
     port: z.number().int(),
@@ -169,7 +169,7 @@ export const bodySchema = z.discriminatedUnion('kind', [
     operation: z.enum(OPERATIONS),
     target: z.object({ server: z.string() }),
     /** Of a soft-reset test: the system that is to stop. */
-    system: systemAddress.optional(),
+    system: systemAddressSchema.optional(),
     feeds: planSchema.shape.feeds,
     /** Of a PDU test. */
     test: pduTestSchema.optional(),

@@ -1,12 +1,14 @@
 // A reset or operation as REST shows it (spec api.md, `GET /v1/resets/{id}`), folded from the records of its
 // order. Pure, so that the edge and the LAN path of the agent answer alike.
+import type { FeedFinding, OperationKind, PduTestSettings } from '../core/operation.ts'
 import type { Evidence, Recovery, Result } from '../core/outcome.ts'
 import type { ResetMode } from '../core/plan.ts'
 import type { SystemKind } from '../core/site.ts'
-import type { ResetOrder, RestoreOrder } from './order.ts'
+import type { OperationOrder, ResetOrder } from './order.ts'
 import { inOrder } from './record-order.ts'
-import type { JournalRecord, RecordOf, ResetRequest } from './report.ts'
+import type { BodyOf, JournalRecord, RecordOf, ResetRequest } from './report.ts'
 import { type Step, stepsOf } from './reset-steps.ts'
+import { softResetTime } from './soft-reset-time.ts'
 
 export type ResetStatus =
   | 'accepted'
@@ -48,11 +50,21 @@ export interface ResetView {
 export interface OperationView {
   id: string
   site: string
-  operation: 'restore'
+  operation: OperationKind
   server: string
+  /** Of a soft-reset test. */
+  system: number | null
+  /** Of a PDU test. */
+  test: PduTestSettings | null
   requestedBy: string
   status: 'running' | 'done' | 'failed' | 'aborted'
+  /** Of a refusal or failure: why, as a stable word. */
+  code: string | null
   detail: string | null
+  /** Of a serial PDU test: what each cut showed. */
+  feeds: FeedFinding[]
+  /** Of a soft-reset test: from the soft request to the stop notice. */
+  softResetMs: number | null
   startedAt: string | null
   endedAt: string | null
   steps: Step[]
@@ -159,30 +171,48 @@ function statusOf(
   return PROGRESS[reached] ?? 'accepted'
 }
 
-/** Folds the records of one restore, in any order. Undefined when nothing tells what was asked. */
+/** Folds the records of one restore or test, in any order. Undefined when nothing tells what was asked. */
 export function foldOperation(
   unordered: Iterable<JournalRecord>,
-  order?: RestoreOrder,
+  order?: OperationOrder,
 ): OperationView | undefined {
   const records = inOrder(unordered)
   const started = records.find((record) => record.kind === 'operation')
   const ended = records.findLast((record) => record.kind === 'operation-ended')
   const acted = records.some(({ kind }) => kind !== 'refused')
   const refused = acted ? undefined : records.findLast((record) => record.kind === 'refused')
-  const id = order?.id ?? started?.order
-  const site = order?.site ?? started?.site
-  const server = order?.target.server ?? started?.target.server
-  if (id === undefined || site === undefined || server === undefined) return undefined
+  const asked = order ? askedBy(order) : started
+  if (asked === undefined) return undefined
+  const { operation, target, system, test, requestedBy } = asked
   return {
-    id,
-    site,
-    operation: 'restore',
-    server,
-    requestedBy: order?.requestedBy ?? started?.requestedBy ?? '',
+    id: order?.id ?? started?.order ?? '',
+    site: order?.site ?? started?.site ?? '',
+    operation,
+    server: target.server,
+    system: system?.number ?? null,
+    test: test ?? null,
+    requestedBy,
     status: ended?.status ?? (refused === undefined ? 'running' : 'failed'),
+    code: ended?.code ?? refused?.code ?? null,
     detail: ended?.detail ?? refused?.detail ?? null,
+    feeds: ended?.feeds ?? [],
+    softResetMs: operation === 'soft-reset-test' ? (softResetTime(records)?.tookMs ?? null) : null,
     startedAt: started?.at ?? null,
     endedAt: ended?.at ?? refused?.at ?? null,
     steps: stepsOf(records.filter((record) => record.kind !== 'refused')),
+  }
+}
+
+/** An order in the words of its record. */
+function askedBy(
+  order: OperationOrder,
+): Pick<BodyOf<'operation'>, 'operation' | 'target' | 'system' | 'test' | 'requestedBy'> {
+  const { kind: operation, target, requestedBy } = order
+  return {
+    operation,
+    target,
+    requestedBy,
+    ...(order.kind === 'soft-reset-test' ? { system: order.system } : {}),
+    ...(order.kind === 'pdu-test' ? { test: order.test } : {}),
   }
 }

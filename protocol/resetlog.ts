@@ -58,7 +58,7 @@ interface Known {
   context?: OrderContext
   /** The acceptance that is shown: a takeover may write another. */
   acceptance?: JournalRecord
-  /** Of a restore: the server and its feeds. */
+  /** Of a restore or test: the server, its feeds, the system. */
   operation?: RecordOf<'operation'>
   shots: ReadonlyMap<number, ShotTold>
 }
@@ -155,7 +155,7 @@ function target(order: Known): string[] {
   const plan = order.context?.plan
   return [
     plan?.server ?? order.operation?.target.server ?? NO_VALUE,
-    String(plan?.system?.number ?? NO_VALUE),
+    String(plan?.system?.number ?? order.operation?.system?.number ?? NO_VALUE),
   ]
 }
 
@@ -169,7 +169,7 @@ function addressOf(system: { address: string; port: number; number: number } | u
 }
 
 function kindOf(order: Known): string {
-  return order.context?.plan.kind ?? NO_VALUE
+  return order.context?.plan.kind ?? (order.operation?.system ? 'P' : NO_VALUE)
 }
 
 /** A request is answered DUMP for a stop notice and for a hard reset alike (spec domain.md §3). */

@@ -138,7 +138,11 @@ export class SiteOnLab {
       journal: this.journal,
       controlPlaneKeys: () => [this.#keys.verifying],
       openingKey: this.#keys.opening,
-      files: { site: join(directory, 'site'), bindings: join(directory, 'bindings') },
+      files: {
+        site: join(directory, 'site'),
+        bindings: join(directory, 'bindings'),
+        wiring: join(directory, 'wiring'),
+      },
       journalled: (order) => this.journalled.push(order),
       log: () => {},
       failed: (error) => {

@@ -51,6 +51,14 @@ const RESET_TOKEN =
   'eyJhbGciOiJFZERTQSIsInR5cCI6InBhbGlzYWRlLW9yZGVyK2p3dCIsImtpZCI6Im5LTU5rMHY4WGZMaUdFa0dSRXpLQWY1bzZuV3Jid2VFLUtFdmg3U3BpOHMifQ.eyJhdWQiOiJwYWxpc2FkZTpzaXRlOnRva3lvMSIsImp0aSI6InJzdF8wMTIzNDU2Nzg5YWJjZGVmZ2hqa21ucHFycyIsImlhdCI6MTc5NTAwMDAwMCwiZXhwIjoxNzk1MDAwMDMwLCJvcmRlciI6eyJ2IjoxLCJpZCI6InJzdF8wMTIzNDU2Nzg5YWJjZGVmZ2hqa21ucHFycyIsInNpdGUiOiJ0b2t5bzEiLCJpc3N1ZWRBdE1zIjoxNzk1MDAwMDAwMDAwLCJleHBpcmVzQXRNcyI6MTc5NTAwMDAzMDAwMCwicmV2aXNpb24iOjcsImtpbmQiOiJyZXNldCIsInJlcXVlc3QiOnsic2VydmVyIjoiUFNFUlZFUjEiLCJzeXN0ZW0iOnsiY2x1c3RlciI6ImRiIiwibnVtYmVyIjoxMDAwMX0sInJlcXVlc3RlciI6eyJjbHVzdGVyIjoiZGIiLCJudW1iZXIiOjEwMDAyLCJhZGRyZXNzIjoiMTkyLjE2OC4wLjEwMiIsInBvcnQiOjYwMDF9LCJtb2RlIjoibGFkZGVyIiwicmVhc29uIjoiaGVhcnRiZWF0IGxvc3QiLCJyZXF1ZXN0ZWRCeSI6InN5c3RlbTpkYi8xMDAwMiIsInJlcXVlc3RlZEF0IjoiMjAyNi0xMS0yMFQwMTowMjowMi41MDAwMDBaIn0sInBsYW4iOnsic2VydmVyIjoiUFNFUlZFUjEiLCJraW5kIjoiUCIsInN5c3RlbSI6eyJjbHVzdGVyIjoiZGIiLCJudW1iZXIiOjEwMDAxLCJhZGRyZXNzIjoiMTkyLjE2OC4wLjEwMSIsInBvcnQiOjYwMDF9LCJtb2RlIjoibGFkZGVyIiwic29mdE1ldGhvZCI6Im5taSIsImhhcmRNZXRob2QiOiJyZXNldCIsImhhcmRSZXNldEFmdGVyTXMiOjI1MDAsImhhcmRSZXNldFRpbWVvdXRNcyI6NTAwMCwiZmVlZHMiOlt7InBkdSI6InBkdS1hIiwicGR1QWRkcmVzcyI6IjE5Mi4xNjguMS4xMDEiLCJvdXRsZXQiOjN9LHsicGR1IjoicGR1LWIiLCJwZHVBZGRyZXNzIjoiMTkyLjE2OC4xLjEwMiIsIm91dGxldCI6M31dLCJwZHVSZWNvdmVyeVdhaXRNcyI6MTAwMDAsImhvbGRVcE1zIjoxMDAwLCJyZXF1aXJlR3JhZGUiOiJhY2tub3dsZWRnZWQiLCJibWMiOnsiYWRkcmVzcyI6IjE5Mi4xNjguMS41MSIsInBvcnQiOjYyM319fX0.4m-qpxsyFFGk1C9JYxUBPiuPGzCdNWm3Cuvb0RraHgIAfbFw_WsxPm3OmMCJ87XXBphSpsI993JfJMenIHcoAA'
 const RESTORE_TOKEN =
   'eyJhbGciOiJFZERTQSIsInR5cCI6InBhbGlzYWRlLW9yZGVyK2p3dCIsImtpZCI6Im5LTU5rMHY4WGZMaUdFa0dSRXpLQWY1bzZuV3Jid2VFLUtFdmg3U3BpOHMifQ.eyJhdWQiOiJwYWxpc2FkZTpzaXRlOnRva3lvMSIsImp0aSI6Im9wcl8wMTIzNDU2Nzg5YWJjZGVmZ2hqa21ucHFycyIsImlhdCI6MTc5NTAwMDAwMCwiZXhwIjoxNzk1MDAwMDMwLCJvcmRlciI6eyJ2IjoxLCJpZCI6Im9wcl8wMTIzNDU2Nzg5YWJjZGVmZ2hqa21ucHFycyIsInNpdGUiOiJ0b2t5bzEiLCJpc3N1ZWRBdE1zIjoxNzk1MDAwMDAwMDAwLCJleHBpcmVzQXRNcyI6MTc5NTAwMDAzMDAwMCwicmV2aXNpb24iOjcsImtpbmQiOiJyZXN0b3JlIiwidGFyZ2V0Ijp7InNlcnZlciI6IlBTRVJWRVIxIn0sImZlZWRzIjpbeyJwZHUiOiJwZHUtYSIsInBkdUFkZHJlc3MiOiIxOTIuMTY4LjEuMTAxIiwib3V0bGV0IjozfSx7InBkdSI6InBkdS1iIiwicGR1QWRkcmVzcyI6IjE5Mi4xNjguMS4xMDIiLCJvdXRsZXQiOjN9XSwicmVxdWVzdGVkQnkiOiJrZXk6b3BzIn19.mjyc-XBB7Vn2vQ3pBlY2lIXWEXmGw8MoR02nZ-QECU6IpwJDrqsjIPoD9EEn5yMZzJYlSZH_EftlmZxxaNXpDA'
+const SOFT_RESET_TEST_ORDER =
+  '{"v":1,"kind":"soft-reset-test","id":"opr_0123456789abcdefghjkmnpqrs","site":"tokyo1","issuedAtMs":1795000000000,"expiresAtMs":1795000030000,"revision":7,"target":{"server":"PSERVER1"},"system":{"cluster":"db","number":10001,"address":"192.168.0.101","port":6001},"requestedBy":"key:ops"}'
+const SOFT_RESET_TEST_TOKEN =
+  'eyJhbGciOiJFZERTQSIsInR5cCI6InBhbGlzYWRlLW9yZGVyK2p3dCIsImtpZCI6Im5LTU5rMHY4WGZMaUdFa0dSRXpLQWY1bzZuV3Jid2VFLUtFdmg3U3BpOHMifQ.eyJhdWQiOiJwYWxpc2FkZTpzaXRlOnRva3lvMSIsImp0aSI6Im9wcl8wMTIzNDU2Nzg5YWJjZGVmZ2hqa21ucHFycyIsImlhdCI6MTc5NTAwMDAwMCwiZXhwIjoxNzk1MDAwMDMwLCJvcmRlciI6eyJ2IjoxLCJpZCI6Im9wcl8wMTIzNDU2Nzg5YWJjZGVmZ2hqa21ucHFycyIsInNpdGUiOiJ0b2t5bzEiLCJpc3N1ZWRBdE1zIjoxNzk1MDAwMDAwMDAwLCJleHBpcmVzQXRNcyI6MTc5NTAwMDAzMDAwMCwicmV2aXNpb24iOjcsImtpbmQiOiJzb2Z0LXJlc2V0LXRlc3QiLCJ0YXJnZXQiOnsic2VydmVyIjoiUFNFUlZFUjEifSwic3lzdGVtIjp7ImNsdXN0ZXIiOiJkYiIsIm51bWJlciI6MTAwMDEsImFkZHJlc3MiOiIxOTIuMTY4LjAuMTAxIiwicG9ydCI6NjAwMX0sInJlcXVlc3RlZEJ5Ijoia2V5Om9wcyJ9fQ.U91biieOGnPrqffuSf4h65YKn9Tdn2d9B3FvWizYmWymCCjCN9gQqff3dUk5XBZKXeQly_55PnuNTLbQNJ2vCg'
+const PDU_TEST_ORDER =
+  '{"v":1,"kind":"pdu-test","id":"opr_0123456789abcdefghjkmnpqrs","site":"tokyo1","issuedAtMs":1795000000000,"expiresAtMs":1795000030000,"revision":7,"target":{"server":"PSERVER1"},"feeds":[{"pdu":"pdu-a","pduAddress":"192.168.1.101","outlet":3},{"pdu":"pdu-b","pduAddress":"192.168.1.102","outlet":3}],"test":{"mode":"serial","pdu":"pdu-a","offTimeMs":5000,"waitTimeMs":5000,"leaveUp":false},"requestedBy":"key:ops"}'
+const PDU_TEST_TOKEN =
+  'eyJhbGciOiJFZERTQSIsInR5cCI6InBhbGlzYWRlLW9yZGVyK2p3dCIsImtpZCI6Im5LTU5rMHY4WGZMaUdFa0dSRXpLQWY1bzZuV3Jid2VFLUtFdmg3U3BpOHMifQ.eyJhdWQiOiJwYWxpc2FkZTpzaXRlOnRva3lvMSIsImp0aSI6Im9wcl8wMTIzNDU2Nzg5YWJjZGVmZ2hqa21ucHFycyIsImlhdCI6MTc5NTAwMDAwMCwiZXhwIjoxNzk1MDAwMDMwLCJvcmRlciI6eyJ2IjoxLCJpZCI6Im9wcl8wMTIzNDU2Nzg5YWJjZGVmZ2hqa21ucHFycyIsInNpdGUiOiJ0b2t5bzEiLCJpc3N1ZWRBdE1zIjoxNzk1MDAwMDAwMDAwLCJleHBpcmVzQXRNcyI6MTc5NTAwMDAzMDAwMCwicmV2aXNpb24iOjcsImtpbmQiOiJwZHUtdGVzdCIsInRhcmdldCI6eyJzZXJ2ZXIiOiJQU0VSVkVSMSJ9LCJmZWVkcyI6W3sicGR1IjoicGR1LWEiLCJwZHVBZGRyZXNzIjoiMTkyLjE2OC4xLjEwMSIsIm91dGxldCI6M30seyJwZHUiOiJwZHUtYiIsInBkdUFkZHJlc3MiOiIxOTIuMTY4LjEuMTAyIiwib3V0bGV0IjozfV0sInRlc3QiOnsibW9kZSI6InNlcmlhbCIsInBkdSI6InBkdS1hIiwib2ZmVGltZU1zIjo1MDAwLCJ3YWl0VGltZU1zIjo1MDAwLCJsZWF2ZVVwIjpmYWxzZX0sInJlcXVlc3RlZEJ5Ijoia2V5Om9wcyJ9fQ.rsY7DubMDnqJxh9wu5HKKgu90cZMzy-QfPfIQf-MxFYG2EDKFKtCDVdfyeDjmGkajI9H3yEfFbOyonCFPtTYCw'
 const HELLO_TOKEN =
   'eyJhbGciOiJFZERTQSIsInR5cCI6InBhbGlzYWRlLWhlbGxvK2p3dCIsImtpZCI6Im5LTU5rMHY4WGZMaUdFa0dSRXpLQWY1bzZuV3Jid2VFLUtFdmg3U3BpOHMifQ.eyJ2IjoxLCJzaXRlIjoidG9reW8xIiwiYWdlbnQiOiJIQUNPTjEiLCJub25jZSI6ImJtOXVZMlUiLCJzdGFydCI6MywiZXBvY2giOjUsImhlYWQiOjQxLCJyZXZpc2lvbiI6NywidmVyc2lvbiI6IjAuMS4wIn0.LRtygfhKqfI087lIeSKLAukNHl1Hu9P1PgNyC3wzFQmPTA-_UBVt6bcZibBHJaHqZWttrJv95Rssdth78h7DBQ'
 const HEAD_TOKEN =
@@ -122,6 +130,26 @@ const RECORDS: [string, string][] = [
     '{"v":1,"site":"tokyo1","agent":"HACON1","start":1,"epoch":1,"seq":15,"prev":"0000000000000000000000000000000000000000000000000000000000000000","at":"2026-11-20T01:02:03.000015Z","kind":"alarm","code":"fence-refuted","subject":"db/10001","detail":"","raised":true}',
     'e4dcec25f629a76fb116f312351903edb11fa0dc14e004f76105db772aa25a8e',
   ],
+  [
+    '{"v":1,"site":"tokyo1","agent":"HACON1","start":1,"epoch":1,"seq":16,"prev":"0000000000000000000000000000000000000000000000000000000000000000","at":"2026-11-20T01:02:03.000016Z","kind":"accepted","order":"rst_0123456789abcdefghjkmnpqrs","token":null,"request":{"server":"PSERVER1","system":{"cluster":"db","number":10001},"requester":{"cluster":"db","number":10002,"address":"192.168.0.102","port":6001},"mode":"ladder","reason":"heartbeat lost","requestedBy":"system:db/10002","requestedAt":"2026-11-20T01:02:02.500000Z"},"plan":{"server":"PSERVER1","kind":"P","system":{"cluster":"db","number":10001,"address":"192.168.0.101","port":6001},"mode":"ladder","softMethod":"nmi","hardMethod":"reset","hardResetAfterMs":2500,"hardResetTimeoutMs":5000,"feeds":[{"pdu":"pdu-a","pduAddress":"192.168.1.101","outlet":3},{"pdu":"pdu-b","pduAddress":"192.168.1.102","outlet":3}],"pduRecoveryWaitMs":10000,"holdUpMs":1000,"requireGrade":"acknowledged","bmc":{"address":"192.168.1.51","port":623}},"recentNotice":true,"loose":true,"wiringProvenAt":"2026-11-20T01:02:03.000004Z","leftOff":[{"pdu":"pdu-a","outlet":3}],"mono":{"bootId":"b1","ms":5000.25}}',
+    '701912efd09fd50470bd2cacd38669637e2193fc923504c8d63780a172f92160',
+  ],
+  [
+    '{"v":1,"site":"tokyo1","agent":"HACON1","start":1,"epoch":1,"seq":17,"prev":"0000000000000000000000000000000000000000000000000000000000000000","at":"2026-11-20T01:02:03.000017Z","kind":"operation","order":"opr_0123456789abcdefghjkmnpqrs","target":{"server":"PSERVER1"},"operation":"soft-reset-test","system":{"cluster":"db","number":10001,"address":"192.168.0.101","port":6001},"feeds":[],"requestedBy":"key:ops","token":null,"mono":{"bootId":"b1","ms":5000.25}}',
+    '72e5df65f13e1559ab499e6f5ea710227a27c4c87e18aa28a9c5c67c9d0525eb',
+  ],
+  [
+    '{"v":1,"site":"tokyo1","agent":"HACON1","start":1,"epoch":1,"seq":18,"prev":"0000000000000000000000000000000000000000000000000000000000000000","at":"2026-11-20T01:02:03.000018Z","kind":"operation","order":"opr_0123456789abcdefghjkmnpqrs","target":{"server":"PSERVER1"},"operation":"pdu-test","feeds":[{"pdu":"pdu-a","pduAddress":"192.168.1.101","outlet":3},{"pdu":"pdu-b","pduAddress":"192.168.1.102","outlet":3}],"test":{"mode":"serial","pdu":"pdu-a","offTimeMs":5000,"waitTimeMs":5000,"leaveUp":false},"requestedBy":"key:ops","token":null,"mono":{"bootId":"b1","ms":5000.25}}',
+    'c923cda32214cdfe93667f1b98c201b9a5d9858feba71991334a0d010daa1ca7',
+  ],
+  [
+    '{"v":1,"site":"tokyo1","agent":"HACON1","start":1,"epoch":1,"seq":19,"prev":"0000000000000000000000000000000000000000000000000000000000000000","at":"2026-11-20T01:02:03.000019Z","kind":"operation-ended","order":"opr_0123456789abcdefghjkmnpqrs","status":"failed","detail":"","code":"mis-cabled","feeds":[{"pdu":"pdu-a","outlet":3,"verdict":"mis-cabled","loss":{"server":"PSERVER2","sensor":81,"what":"input lost","lostAt":"2026-11-20T01:02:03.000004Z","returnedAt":"2026-11-20T01:02:03.000004Z"}},{"pdu":"pdu-b","outlet":3,"verdict":"not-logged"}],"wiringProven":false}',
+    '88833e4fb8272c088e62fc68fd0ddfe17fc0383e23045720c7be4abd1ffbc165',
+  ],
+  [
+    '{"v":1,"site":"tokyo1","agent":"HACON1","start":1,"epoch":1,"seq":20,"prev":"0000000000000000000000000000000000000000000000000000000000000000","at":"2026-11-20T01:02:03.000020Z","kind":"observed","subject":"server","detail":"","name":"PSERVER1","attribute":"wiring","value":"proven","readAt":"2026-11-20T01:02:03.000004Z"}',
+    'd257a00aa7624b090743e52f3bc06eabbbddc4fcf8cc7bec27bc967921e141db',
+  ],
 ]
 
 const HELLO = {
@@ -160,6 +188,8 @@ describe('an order', () => {
   test.each([
     ['reset', RESET_TOKEN, RESET_ORDER],
     ['restore', RESTORE_TOKEN, RESTORE_ORDER],
+    ['soft-reset-test', SOFT_RESET_TEST_TOKEN, SOFT_RESET_TEST_ORDER],
+    ['pdu-test', PDU_TEST_TOKEN, PDU_TEST_ORDER],
   ])('to %s of version 1 is understood', async (_, token, order) => {
     const nowMs = 1_795_000_001_000
     expect(await verifyOrder(token, { keys, site: 'tokyo1', nowMs })).toEqual({
@@ -170,6 +200,8 @@ describe('an order', () => {
   test.each([
     ['reset', RESET_TOKEN, RESET_ORDER],
     ['restore', RESTORE_TOKEN, RESTORE_ORDER],
+    ['soft-reset-test', SOFT_RESET_TEST_TOKEN, SOFT_RESET_TEST_ORDER],
+    ['pdu-test', PDU_TEST_TOKEN, PDU_TEST_ORDER],
   ])('to %s is signed as version 1', async (_, token, order) => {
     const signed = await signOrder(orderSchema.parse(JSON.parse(order)), key)
     expect(decodeJwt(signed)).toEqual(decodeJwt(token))
