@@ -1,6 +1,7 @@
 // The REST API as the commands use it. Reads may be sent again; what acts carries one Idempotency-Key over
 // all its attempts, so that a lost answer never makes it happen twice.
 import { z } from 'zod'
+import { SOFTWARE_VERSION } from '../protocol/version.ts'
 import { CommandError, EXIT, type ShownFault, usageError } from './exit.ts'
 import { nextFor } from './next-step.ts'
 import type { World } from './world.ts'
@@ -198,6 +199,8 @@ export class Client {
   #headers({ body, key }: Request): Record<string, string> {
     return {
       authorization: `Bearer ${this.#token}`,
+      // The operator log shows by it which client made a change.
+      'user-agent': `palisade/${SOFTWARE_VERSION}`,
       accept: 'application/json, application/problem+json, application/x-ndjson, text/plain',
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       ...(key === undefined ? {} : { 'idempotency-key': `"${key}"` }),

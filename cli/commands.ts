@@ -3,6 +3,7 @@ import type { Command } from './command.ts'
 import { agentEnroll } from './commands/agent.ts'
 import { applyCommand } from './commands/apply.ts'
 import { auditCommand, auditVerify } from './commands/audit.ts'
+import { operatorLogCommand } from './commands/operator-log.ts'
 import { resetCommand } from './commands/reset.ts'
 import { restoreCommand } from './commands/restore.ts'
 import {
@@ -32,6 +33,7 @@ export const COMMANDS: readonly Command[] = [
   restoreCommand,
   auditCommand,
   auditVerify,
+  operatorLogCommand,
   agentList,
   agentEnroll,
   tokenCreate,
