@@ -81,7 +81,11 @@ export class AgentStand {
       journal,
       controlPlaneKeys: () => [verifying],
       openingKey: await importOpeningKey(sealing),
-      files: { site: join(directory, 'site'), bindings: join(directory, 'bindings') },
+      files: {
+        site: join(directory, 'site'),
+        bindings: join(directory, 'bindings'),
+        wiring: join(directory, 'wiring'),
+      },
       journalled: () => {},
       log: () => {},
       failed: (error) => {

@@ -8,9 +8,9 @@ import {
   type FarmAnswer,
   type FarmPlan,
   type FarmQuestion,
+  OUTLETS,
+  outletOf,
 } from './farm.ts'
-
-const OUTLETS = 24
 
 let room: MachineRoom | undefined
 
@@ -57,7 +57,7 @@ function open({ servers, feeds }: FarmPlan): Promise<MachineRoom> {
           port: 0,
           account: { ...FARM_ACCOUNT, privilege: 4 },
         },
-        feeds: feeds ? [0, 1].map((side) => outletOf(index, side)) : [],
+        feeds: feeds ? [outletOf(index, 0), outletOf(index, 1)] : [],
         physical: {
           ...TYPICAL_SERVER,
           holdUpMs: 0,
@@ -67,11 +67,4 @@ function open({ servers, feeds }: FarmPlan): Promise<MachineRoom> {
     },
     { clock: nodeClock, random: nodeRandom },
   )
-}
-
-function outletOf(server: number, side: number) {
-  return {
-    pdu: `pdu-${Math.floor(server / OUTLETS) * 2 + side}`,
-    outlet: 1 + (server % OUTLETS),
-  }
 }

@@ -6,6 +6,9 @@ import { join } from 'node:path'
 export const FARM_ACCOUNT = { username: 'palisade', password: 'bench-of-palisade' }
 export const FARM_COMMUNITY = 'bench'
 
+/** Outlets of each PDU. */
+export const OUTLETS = 12
+
 export interface FarmPlan {
   servers: number
   /** Each server hangs on one outlet of two PDUs each. */
@@ -49,6 +52,11 @@ export class Farm {
     return new Farm(process_, await ask(process_, { ask: 'open', plan }))
   }
 
+  /** Where the supplies of the server at this index hang. */
+  feedsOf(index: number): { pdu: string; outlet: number }[] {
+    return [outletOf(index, 0), outletOf(index, 1)]
+  }
+
   async controls(): Promise<Control[]> {
     return (await ask(this.#process, { ask: 'controls' })).controls
   }
@@ -58,6 +66,10 @@ export class Farm {
     this.#process.disconnect()
     await ended
   }
+}
+
+export function outletOf(server: number, side: 0 | 1): { pdu: string; outlet: number } {
+  return { pdu: `pdu-${Math.floor(server / OUTLETS) * 2 + side}`, outlet: 1 + (server % OUTLETS) }
 }
 
 async function ask(process_: ChildProcess, question: FarmQuestion): Promise<FarmAnswer> {

@@ -1,5 +1,5 @@
 // The machine and the software that a table was made with: without them its figures mean nothing.
-import { execFileSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import {
   closeSync,
   fdatasyncSync,
@@ -52,12 +52,9 @@ function timeSyncs(): number[] {
 }
 
 function versionOf(name: string): string {
-  try {
-    const options = { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] } as const
-    return `${name} ${execFileSync('dpkg-query', ['-W', '-f', '${Version}', name], options)}`
-  } catch {
-    return `${name} unknown`
-  }
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: a format of dpkg-query.
+  const said = spawnSync('dpkg-query', ['-W', '-f', '${Version}', name], { encoding: 'utf8' })
+  return `${name} ${said.status === 0 ? said.stdout : 'unknown'}`
 }
 
 /** Processor time of a process so far, in ms. */

@@ -5,11 +5,19 @@ import { nodeClock } from '../../runtime/node.ts'
 import { installPeers } from '../../scripts/peers.ts'
 import { describeMachine, loadText } from './machine.ts'
 import { type BenchOptions, readBenchOptions } from './options.ts'
+import { burst } from './sections/burst.ts'
+import { confirmedOff } from './sections/confirmed-off.ts'
 import { firstCommand } from './sections/first-command.ts'
+import { hardTimer } from './sections/hard-timer.ts'
+import { watching } from './sections/watching.ts'
 import { printSection, type Section } from './table.ts'
 
 const SECTIONS: Record<string, (options: BenchOptions) => Promise<Section>> = {
   'first-command': firstCommand,
+  'confirmed-off': confirmedOff,
+  'hard-timer': hardTimer,
+  burst,
+  watching,
 }
 
 const read = readBenchOptions(process.argv.slice(2), Object.keys(SECTIONS))

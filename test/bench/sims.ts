@@ -8,20 +8,20 @@ export interface Sim extends Place {
   sim: IpmiSim
 }
 
-export async function startSims(count: number): Promise<Sim[]> {
-  const sims: Sim[] = []
-  for (let index = 0; index < count; index++) {
-    const address = `127.0.29.${index + 1}`
-    // Different machines: the agent binds the identity of each.
-    const guid = (0xa1234567 + index).toString(16).padStart(8, '0').repeat(4)
-    const sim = await startIpmiSim({ kind: 'modules', address, guid })
-    sims.push({ sim, name: `S${index}`, address, port: sim.port })
-  }
-  return sims
+export function startSims(count: number): Promise<Sim[]> {
+  return Promise.all(
+    Array.from({ length: count }, async (_, index) => {
+      const address = `127.0.29.${index + 1}`
+      // Different machines: the agent binds the identity of each.
+      const guid = (0xa1234567 + index).toString(16).padStart(8, '0').repeat(4)
+      const sim = await startIpmiSim({ kind: 'modules', address, guid })
+      return { sim, name: `S${index}`, address, port: sim.port }
+    }),
+  )
 }
 
 export async function stopSims(sims: readonly Sim[]): Promise<void> {
-  for (const { sim } of sims) await sim.remove()
+  await Promise.all(sims.map(({ sim }) => sim.remove()))
 }
 
 /** The first chassis command of these names at or after `since`, epoch ms; looks for up to two seconds. */

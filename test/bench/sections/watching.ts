@@ -1,0 +1,78 @@
+// A quiet site of a thousand servers: what watching every BMC once a second costs the agent, and what it
+// writes to the database.
+import postgres from 'postgres'
+import { nodeClock } from '../../../runtime/node.ts'
+import { FARM_ACCOUNT, Farm } from '../farm.ts'
+import { Installation } from '../installation.ts'
+import { pause } from '../instants.ts'
+import { cpuMs, residentMb } from '../machine.ts'
+import type { BenchOptions } from '../options.ts'
+import type { Section } from '../table.ts'
+
+const SERVERS = 1000
+/** After the first readings: compilers, collectors and reports come to rest. */
+const SETTLE_MS = 10_000
+const SLICE_MS = 5000
+
+export async function watching({ quick, profile }: BenchOptions): Promise<Section> {
+  const farm = await Farm.open({ servers: SERVERS, feeds: false })
+  try {
+    const site = { servers: farm.servers, account: FARM_ACCOUNT }
+    const installation = await Installation.open({ site, profile })
+    try {
+      await pause(SETTLE_MS)
+      return await observe(installation, quick ? 4 : 12)
+    } finally {
+      await installation.close()
+    }
+  } finally {
+    await farm.close()
+  }
+}
+
+async function observe(installation: Installation, slices: number): Promise<Section> {
+  const cores: number[] = []
+  const memory: number[] = []
+  const startedAt = nodeClock.now()
+  const writesBefore = await countWrites(installation.databaseUrl)
+  for (let slice = 0; slice < slices; slice++) {
+    const [cpu, from] = [cpuMs(installation.agentPid), nodeClock.now()]
+    await pause(SLICE_MS)
+    cores.push(((cpuMs(installation.agentPid) - cpu) / (nodeClock.now() - from)) * 100)
+    memory.push(residentMb(installation.agentPid))
+  }
+  const minutes = (nodeClock.now() - startedAt) / 60_000
+  const writes = (await countWrites(installation.databaseUrl)) - writesBefore
+  return {
+    title: `Watching: ${SERVERS} BMCs read once a second, nothing happens`,
+    rows: [
+      { what: 'agent, share of one core', samples: cores, unit: '%', goal: { p50: 25 } },
+      { what: 'agent, resident memory', samples: memory, unit: 'MB', goal: { max: 250 } },
+      {
+        what: 'rows written to the database',
+        samples: [writes / minutes],
+        unit: 'writes/min',
+        goal: { max: 2 },
+        note: `${writes} in ${(minutes * 60).toFixed(0)} s`,
+      },
+    ],
+    notes: [
+      `Each run is ${SLICE_MS / 1000} s of the agent's own process; the BMCs are simulated in another.`,
+      'Writes are the inserts, updates and deletes that pg_stat_user_tables counts.',
+    ],
+  }
+}
+
+async function countWrites(databaseUrl: string): Promise<number> {
+  const sql = postgres(databaseUrl, { max: 1, fetch_types: false })
+  try {
+    // Sessions report their counts at their next rest, after a second at the latest.
+    await pause(1500)
+    const [row] = await sql`
+      select coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::int as writes
+      from pg_stat_user_tables`
+    return row?.['writes'] ?? 0
+  } finally {
+    await sql.end()
+  }
+}
