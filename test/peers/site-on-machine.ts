@@ -71,7 +71,11 @@ export class SiteOnMachine {
       journal,
       controlPlaneKeys: () => [keys.verifying],
       openingKey: keys.opening,
-      files: { site: join(directory, 'site'), bindings: join(directory, 'bindings') },
+      files: {
+        site: join(directory, 'site'),
+        bindings: join(directory, 'bindings'),
+        wiring: join(directory, 'wiring'),
+      },
       journalled: () => {},
       log: () => {},
       failed: (error) => this.#failures.push(error),
