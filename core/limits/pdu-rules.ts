@@ -64,12 +64,13 @@ function openUnit(spec: SiteSpec, pdu: Pdu, row: PduModel, pointer: string): Rul
   if (pdu.unit !== undefined || row.unitsBelow === undefined) return []
   const address = canonicalAddress(pdu.address)
   const other = spec.pdus.find((each) => {
-    return each !== pdu && address !== undefined && canonicalAddress(each.address) === address
+    const same = address !== undefined && canonicalAddress(each.address) === address
+    return each !== pdu && same && each.port === pdu.port
   })
   if (!other) return []
   const involves: Item[] = [pdu, other].map(({ name }) => ({ subject: 'pdu', name }))
-  const detail = `PDU ${pdu.name} names no unit and has the address of PDU ${other.name}`
-  const allowed = 'the number of the unit, where PDUs share an address'
+  const detail = `PDU ${pdu.name} names no unit and has the address and port of PDU ${other.name}`
+  const allowed = 'the number of the unit, where PDUs share an address and port'
   return [{ pointer: at(pointer, 'unit'), field: 'unit', allowed, detail, involves }]
 }
 

@@ -1,7 +1,11 @@
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { validateSite } from '../../core/limits.ts'
 import {
   findColumns,
+  hasPlaces,
   judgeOutlet,
   outletOid,
   type PduModel,
@@ -11,6 +15,7 @@ import {
   refuseOutlet,
 } from '../../core/pdu-model.ts'
 import { detectPduModels, findPduModel, PDU_MODELS, refusePduModel } from '../../core/pdu-models.ts'
+import { rawSite } from './sample-site.ts'
 
 function getModel(name: string): PduModel {
   const model = findPduModel(name)
@@ -239,4 +244,28 @@ test.each([0, -1, 1.5, Number.NaN, 13, Infinity])('outlet %d of an iPDU is refus
 test('the first and the last outlet of an iPDU are possible', () => {
   expect(refuseOutlet(getModel('ibm-ipdu'), 1)).toBeUndefined()
   expect(refuseOutlet(getModel('ibm-ipdu'), 12)).toBeUndefined()
+})
+
+describe('docs/site-file.md', () => {
+  const page = readFileSync(new URL('../../docs/site-file.md', import.meta.url), 'utf8')
+
+  test('lists exactly the models of the table, with what the site file may say of each', () => {
+    const start = page.indexOf('### Models')
+    const lines = page.slice(start, page.indexOf('\n\n', start)).split('\n').slice(3)
+    const rows = PDU_MODELS.map((model) => {
+      const parts = (['unit', 'branch'] as const).filter((part) => hasPlaces(model, part))
+      const chain = parts.map((part) => `\`${part}\``).join(', ') || '–'
+      const named = model.outletNameOid === undefined ? 'no' : 'yes'
+      return `| \`${model.name}\` | ${model.title} | ${chain} | ${named} |`
+    })
+    expect(lines).toEqual(rows)
+  })
+
+  test('shows a custom model that is valid as it stands', () => {
+    const [, example = ''] = /```yaml\n(model: custom\n[\s\S]*?)```/.exec(page) ?? []
+    const raw = rawSite()
+    Object.assign(raw.spec.pdus[0] ?? {}, parse(example))
+    const verdict = validateSite(raw)
+    expect(verdict).toMatchObject({ site: { spec: { pdus: [{ model: 'custom' }, {}] } } })
+  })
 })

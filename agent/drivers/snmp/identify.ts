@@ -99,7 +99,9 @@ async function hasColumn(ask: Asker, oid: OidTemplate, timeoutMs: number): Promi
   const next = await ask.next(column, timeoutMs)
   // Silence must not pass for a missing column.
   if (next.kind === 'silent' || next.kind === 'denied') throw new Unanswered(next)
-  return next.kind === 'next' && isBelow(next.oid, column)
+  if (next.kind === 'next') return isBelow(next.oid, column)
+  // Nor must an error that only says that something went wrong.
+  return next.status !== 'noSuchName' && next.status !== 'endOfMibView'
 }
 
 /** Where the firmware does not tell, a device that has one of the two sets of columns tells by that. */

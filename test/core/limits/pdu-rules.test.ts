@@ -177,7 +177,10 @@ describe('units behind one address', () => {
   test('the same unit twice is refused: the first needs no naming', () => {
     for (const more of [{}, { [`${B}/unit`]: 1 }, { [`${B}/branch`]: 1 }]) {
       expect(faultsOf(both('sentry4', more))).toMatchObject([
-        { pointer: `${B}/address`, allowed: 'an address, port, unit and branch that no other PDU has' },
+        {
+          pointer: `${B}/address`,
+          allowed: 'an address, port, unit and branch that no other PDU has',
+        },
       ])
     }
   })
@@ -201,7 +204,10 @@ describe('units behind one address', () => {
 
   test('a unit that is to be found at the device cannot share its address', () => {
     expect(faultsOf(both('tripp-lite-lx', { [`${B}/unit`]: 3 }))).toMatchObject([
-      { pointer: `${A}/unit`, detail: expect.stringContaining('has the address of PDU pdu-b') },
+      {
+        pointer: `${A}/unit`,
+        detail: expect.stringContaining('has the address and port of PDU pdu-b'),
+      },
     ])
     expect(faultsOf(both('tripp-lite-lx', { [`${A}/unit`]: 2, [`${B}/unit`]: 3 }))).toEqual([])
   })

@@ -191,3 +191,17 @@ describe('a model of the site file', () => {
     )
   })
 })
+
+test.each([
+  ['noSuchName', 0],
+  ['endOfMibView', 0],
+  ['genErr', 1],
+  ['tooBig', 1],
+])('%s does or does not mean that a device has no pending column', async (status, conditions) => {
+  const ask: Asker = {
+    ...device({ [SYS_OBJECT_ID]: '1.3.6.1.4.1.318.1.3.4.5' }),
+    next: async () => ({ kind: 'error', status }),
+  }
+  const found = await identify(ask, getModel('apc-rpdu'), {}, 100)
+  expect('device' in found && found.device.columns.conditions).toHaveLength(conditions)
+})
