@@ -19,6 +19,7 @@ export class ChildProcesses {
   readonly #root: string
   readonly #limits: GenerationLimits
   readonly #children = new Map<string, ChildProcess>()
+  #withheld: readonly string[] = []
   #stopping = false
   onUnexpectedEnd: (name: string, end: { log: string; lastLines: string }) => void = () => {}
 
@@ -28,12 +29,18 @@ export class ChildProcesses {
     this.logDirectory = logDirectory
   }
 
+  /** Variables of the environment that only `run` passes on: whoever goes on for days must not hold them. */
+  withhold(variables: readonly string[]): void {
+    this.#withheld = variables
+  }
+
   /** Starts one of our entries; what it prints goes to its log. */
   start(name: string, entry: string, argv: string[], environment: NodeJS.ProcessEnv = {}): Child {
     if (this.#stopping) throw new Error(`${name} is not started: everything is being stopped`)
     mkdirSync(this.logDirectory, { recursive: true, mode: 0o700 })
     const log = new LogGenerations(join(this.logDirectory, `${name}.log`), this.#limits)
-    const process_ = this.#spawn(entry, argv, environment)
+    const withheld = Object.fromEntries(this.#withheld.map((variable) => [variable, undefined]))
+    const process_ = this.#spawn(entry, argv, { ...withheld, ...environment })
     const child: Child = { output: '', printed: (pattern) => pattern.test(child.output) }
     for (const stream of [process_.stdout, process_.stderr]) {
       stream?.on('data', (bytes: Buffer) => {

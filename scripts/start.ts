@@ -42,7 +42,7 @@ async function stop(code: number): Promise<void> {
 }
 
 async function start({ dataDirectory, port, database, siteFile }: StartOptions): Promise<void> {
-  if (siteFile) readSite(siteFile)
+  if (siteFile) children.withhold(readSite(siteFile).variables)
   mkdirSync(dataDirectory, { recursive: true, mode: 0o700 })
   // First, because it locks the directory: a second start must not touch the lab of the one that runs.
   const url = await startControlPlane(dataDirectory, port, database)
@@ -170,7 +170,7 @@ async function apply(dataDirectory: string, url: string, file: string): Promise<
   if (code !== 0) throw new Error(`the site file was not applied:\n${output}`)
 }
 
-function readSite(file: string): { name: string; agents: string[] } {
+function readSite(file: string): { name: string; agents: string[]; variables: string[] } {
   const document = parse(readFileSync(file, 'utf8')) as {
     metadata?: { name?: unknown }
     spec?: { managementServers?: { name?: unknown }[] }
@@ -179,7 +179,15 @@ function readSite(file: string): { name: string; agents: string[] } {
   if (typeof name !== 'string')
     throw new Error(`${file}: metadata.name is missing; a site has a name`)
   const servers = document?.spec?.managementServers ?? []
-  return { name, agents: servers.map((server) => String(server.name)) }
+  const agents = servers.map((server) => String(server.name))
+  return { name, agents, variables: namesOfVariables(document) }
+}
+
+/** Of the environment variables that hold credentials, wherever the document refers to one. */
+function namesOfVariables(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) return []
+  const named = 'env' in value && typeof value.env === 'string' ? [value.env] : []
+  return [...named, ...Object.values(value).flatMap(namesOfVariables)]
 }
 
 function freeUdpPort(): Promise<number> {

@@ -2,6 +2,7 @@
 // snmpd and fence_kdump_send.
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { STOP_NOTICE } from '../../lab/stop-notice.ts'
@@ -16,7 +17,16 @@ import {
   startOwnDevices,
 } from './own-devices.ts'
 import { applySite, palisade, type Site, startSite } from './palisade.ts'
-import { Closing, freeTcpPort, freeUdpPort, launch, until } from './programs.ts'
+import {
+  Closing,
+  commandLine,
+  familyOf,
+  freeTcpPort,
+  freeUdpPort,
+  launch,
+  type Program,
+  until,
+} from './programs.ts'
 
 const IBM_OUTLET_3 = '.1.3.6.1.4.1.2.6.223.8.2.2.1.11.3 integer'
 const APC_OUTLET_4 = '.1.3.6.1.4.1.318.1.1.12.3.3.1.1.4.4 integer'
@@ -33,6 +43,7 @@ describe.skipIf(!ownDevicesInstalled)('devices of the user', () => {
 
   describe('by npm start', () => {
     const process_ = new Closing()
+    let started: Program
     let place: { url: string; tokenFile: string }
 
     beforeAll(async () => {
@@ -40,7 +51,7 @@ describe.skipIf(!ownDevicesInstalled)('devices of the user', () => {
       const port = await freeTcpPort()
       place = { url: `http://127.0.0.1:${port}`, tokenFile: join(data, 'admin-token') }
       const options = ['--site', devices.siteFile, '--port', String(port), '--data', data]
-      const started = launch(['scripts/run.mjs', 'start', ...options], { env: devices.env })
+      started = launch(['scripts/run.mjs', 'start', ...options], { env: devices.env })
       process_.add(() => started.stop(20_000))
       await started.printed(/^Ctrl-C stops everything/m)
     }, 90_000)
@@ -52,7 +63,8 @@ describe.skipIf(!ownDevicesInstalled)('devices of the user', () => {
       const status = await until('all links OK', 20_000, async () => {
         const { stdout } = await palisade(place, ['show', 'status', '--json'])
         const shown = JSON.parse(stdout) as SiteStatus
-        return shown.pdus.every(({ link }) => link.value === 'OK') && shown
+        const outlets = shown.pdus.flatMap((pdu) => pdu.outlets)
+        return outlets.length === 2 && outlets.every(({ state }) => state.value !== '--') && shown
       })
       expect(
         status.servers.map(({ name, power, bmc, pdu }) => [
@@ -75,6 +87,18 @@ describe.skipIf(!ownDevicesInstalled)('devices of the user', () => {
         ['pdu-ibm', [[3, 'Enable']]],
         ['pdu-apc', [[4, 'Enable']]],
       ])
+    })
+
+    test('the variables that hold credentials reach nothing that goes on running', () => {
+      const servants = familyOf(started.pid).filter((pid) =>
+        /(edge\/node|agent)\/main\.ts/.test(commandLine(pid)),
+      )
+      expect(servants).toHaveLength(2)
+      for (const pid of servants) {
+        const environment = readFileSync(`/proc/${pid}/environ`, 'latin1')
+        expect(environment).toContain('PATH=')
+        expect(environment).not.toMatch(/OWN_BMC|OWN_PDU/)
+      }
     })
 
     test.each(['STOCK', 'MODULES'] as const)(
