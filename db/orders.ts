@@ -5,14 +5,13 @@ import { orders } from './schema.ts'
 
 export type OrderRow = typeof orders.$inferSelect
 
-export async function storeOrder(
-  tx: Db,
-  order: Pick<
-    OrderRow,
-    'id' | 'site' | 'kind' | 'token' | 'content' | 'issuedAtMs' | 'expiresAtMs' | 'overdueAtMs'
-  >,
-): Promise<void> {
-  await tx.insert(orders).values(order)
+export type NewOrder = Pick<
+  OrderRow,
+  'id' | 'site' | 'kind' | 'token' | 'content' | 'issuedAtMs' | 'expiresAtMs' | 'overdueAtMs'
+>
+
+export async function storeOrders(tx: Db, stored: readonly NewOrder[]): Promise<void> {
+  await tx.insert(orders).values([...stored])
 }
 
 export async function findOrder(db: Db, id: string): Promise<OrderRow | undefined> {

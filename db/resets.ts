@@ -1,5 +1,18 @@
 // Resets as the control plane knows them: accepted here, then replaced by what the agents' records say.
-import { and, asc, count, desc, eq, gte, isNotNull, isNull, lt, or, sql } from 'drizzle-orm'
+import {
+  and,
+  asc,
+  count,
+  desc,
+  eq,
+  gte,
+  inArray,
+  isNotNull,
+  isNull,
+  lt,
+  or,
+  sql,
+} from 'drizzle-orm'
 import type { Db } from './client.ts'
 import { resets } from './schema.ts'
 
@@ -10,20 +23,30 @@ export async function findReset(db: Db, id: string): Promise<ResetRow | undefine
   return row
 }
 
+export async function findResets(db: Db, ids: readonly string[]): Promise<ResetRow[]> {
+  return await db
+    .select()
+    .from(resets)
+    .where(inArray(resets.id, [...ids]))
+}
+
 /**
- * Records a reset that the control plane accepted. False when its server's place is taken or its id is
- * known: then nothing was written.
+ * Records resets that the control plane accepted, and returns the ids of those recorded: not one whose
+ * server's place is taken or whose id is known.
  */
-export async function openReset(
+export async function openResets(
   tx: Db,
-  reset: Pick<ResetRow, 'id' | 'site' | 'server' | 'bodyHash' | 'status' | 'view' | 'requestedAt'>,
-): Promise<boolean> {
+  accepted: readonly Pick<
+    ResetRow,
+    'id' | 'site' | 'server' | 'bodyHash' | 'status' | 'view' | 'requestedAt'
+  >[],
+): Promise<ReadonlySet<string>> {
   const opened = await tx
     .insert(resets)
-    .values({ ...reset, origin: 'control-plane', holds: true })
+    .values(accepted.map((reset) => ({ ...reset, origin: 'control-plane' as const, holds: true })))
     .onConflictDoNothing()
     .returning({ id: resets.id })
-  return opened.length === 1
+  return new Set(opened.map(({ id }) => id))
 }
 
 export type FoldedReset = Pick<

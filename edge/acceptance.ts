@@ -6,16 +6,16 @@ import { planReset, type ResolvedTarget, resolveRequester, resolveTarget } from 
 import { type SiteDocument, systemsOf } from '../core/site.ts'
 import type { Db } from '../db/client.ts'
 import { appendEvents } from '../db/events.ts'
-import { storeOrder } from '../db/orders.ts'
+import { storeOrders } from '../db/orders.ts'
 import {
-  findReset,
+  findResets,
   listCompletedSince,
   listLooseServers,
   listOpenResets,
-  openReset,
+  openResets,
   type ResetRow,
 } from '../db/resets.ts'
-import { lockSite } from '../db/sites.ts'
+import { lockSite, type SiteRow } from '../db/sites.ts'
 import type { ResetOrder } from '../protocol/order.ts'
 import { signOrder } from '../protocol/order-token.ts'
 import { resetId } from '../protocol/reset-id.ts'
@@ -23,6 +23,7 @@ import { foldReset, type ResetView } from '../protocol/reset-view.ts'
 import { PROTOCOL_VERSION } from '../protocol/version.ts'
 import { type Caller, requireOperate, requireSight, unknownSite } from './auth.ts'
 import { ApiError } from './errors.ts'
+import { gather, type Outcome } from './gather.ts'
 import { hashBody, judgeReplay } from './idempotency.ts'
 import type { Deps } from './ports.ts'
 import { resetOf } from './views.ts'
@@ -31,6 +32,8 @@ import { resetOf } from './views.ts'
 export const ORDER_LIFE_MS = 60_000
 /** What a ladder may take beyond the timers of its plan before it counts as overdue. */
 const OVERDUE_MARGIN_MS = 60_000
+/** Bounds how long the lock of a site is held. */
+const ACCEPTED_AT_ONCE = 64
 
 export interface ResetAsk {
   site: string
@@ -41,49 +44,132 @@ export interface ResetAsk {
 }
 
 /** Accepts a reset, or answers with the one that the same key asked for before. Throws ApiError. */
-export async function acceptReset(
-  deps: Deps,
-  ask: ResetAsk,
-  key: string,
-  caller: Caller,
-): Promise<ResetView> {
-  requireSight(caller, ask.site)
-  const connected = (await deps.hubs.presence(ask.site)).length > 0
-  const view = await deps.db.transaction((tx) => accept(tx, deps, { ask, key, caller, connected }))
-  await deps.hubs.dispatch(ask.site)
-  deps.signals.notify('events')
-  return view
+export type AcceptReset = (ask: ResetAsk, key: string, caller: Caller) => Promise<ResetView>
+
+interface Asked {
+  ask: ResetAsk
+  id: string
+  bodyHash: string
+  caller: Caller
 }
 
-async function accept(
+/** A reset of this key, as far as a second request with the key needs it. */
+interface Known {
+  bodyHash: string | null
+  endKnownAtMs: number | null
+  view: ResetView
+}
+
+/** Resets of one site are accepted one after the other anyway: those that wait share a transaction. */
+export function resetAcceptance(deps: Deps): AcceptReset {
+  const accept = gather<Asked, ResetView>(async (site, asked) => {
+    const connected = (await deps.hubs.presence(site)).length > 0
+    return await acceptTogether(deps, site, asked, connected)
+  }, ACCEPTED_AT_ONCE)
+  return async (ask, key, caller) => {
+    requireSight(caller, ask.site)
+    const id = resetId(ask.site, key)
+    const view = await accept(ask.site, { ask, id, bodyHash: hashBody(ask), caller })
+    await deps.hubs.dispatch(ask.site)
+    deps.signals.notify('events')
+    return view
+  }
+}
+
+async function acceptTogether(
+  deps: Deps,
+  site: string,
+  asked: readonly Asked[],
+  connected: boolean,
+): Promise<Outcome<ResetView>[]> {
+  try {
+    return await deps.db.transaction((tx) => acceptAll(tx, deps, { site, asked, connected }))
+  } catch (error) {
+    if (asked.length <= 1) return asked.map(() => ({ error }))
+    // Nobody fails for another's request. What the database took nevertheless is known by its key.
+    const outcomes: Outcome<ResetView>[] = []
+    for (const one of asked) outcomes.push(...(await acceptTogether(deps, site, [one], connected)))
+    return outcomes
+  }
+}
+
+async function acceptAll(
   tx: Db,
   deps: Deps,
-  request: { ask: ResetAsk; key: string; caller: Caller; connected: boolean },
-): Promise<ResetView> {
-  const { ask, key, caller } = request
+  { site: name, asked, connected }: { site: string; asked: readonly Asked[]; connected: boolean },
+): Promise<Outcome<ResetView>[]> {
   const nowMs = deps.clock.wallMs()
-  const row = await lockSite(tx, ask.site)
-  if (!row) throw unknownSite(ask.site)
-  const id = resetId(ask.site, key)
-  const bodyHash = hashBody(ask)
-  const known = await findReset(tx, id)
-  if (known) return replay(known, ask, bodyHash, nowMs, caller)
+  const row = await lockSite(tx, name)
+  if (!row) throw unknownSite(name)
+  // Asked together: the site's lock is held, so nothing changes between them.
+  const [rows, standing] = await Promise.all([
+    findResets(
+      tx,
+      asked.map(({ id }) => id),
+    ),
+    readStanding(tx, name, nowMs),
+  ])
+  const known = new Map(rows.map((reset) => [reset.id, { ...reset, view: resetOf(reset) }]))
+  const desk = { name, row, nowMs, connected, standing, known, accepted: new Map() }
+  const outcomes = asked.map((one) => attempt(() => judge(deps, desk, one)))
+  await storeAccepted(tx, deps, [...desk.accepted.values()])
+  return outcomes
+}
+
+/** Refusals are outcomes; whatever else is thrown fails the transaction. */
+function attempt(act: () => ResetView): Outcome<ResetView> {
+  try {
+    return { value: act() }
+  } catch (error) {
+    if (error instanceof ApiError) return { error }
+    throw error
+  }
+}
+
+/** What the requests of one transaction are judged by; those accepted count for those behind them. */
+interface Desk {
+  name: string
+  row: SiteRow
+  nowMs: number
+  connected: boolean
+  standing: Standing
+  known: Map<string, Known>
+  accepted: Map<string, Accepted>
+}
+
+interface Accepted {
+  order: ResetOrder
+  bodyHash: string
+  view: ResetView
+}
+
+function judge(deps: Deps, desk: Desk, { ask, id, bodyHash, caller }: Asked): ResetView {
+  const { name, row, nowMs, standing, known, accepted, connected } = desk
+  const before = known.get(id)
+  if (before) return replay(before, ask, bodyHash, nowMs, caller)
   if (row.document === null) {
-    throw new ApiError('site-not-configured', `site ${ask.site} has no document yet`)
+    throw new ApiError('site-not-configured', `site ${name} has no document yet`)
   }
   const site = row.document as SiteDocument
   const { target, requester } = resolve(site, ask)
-  requireOperate(caller, ask.site, clustersOf(site, target.server.name))
+  const server = target.server.name
+  requireOperate(caller, name, clustersOf(site, server))
+  refuseEarly(site, { target, requester }, arbiterView(standing, server, nowMs))
   const order = makeOrder(deps, { id, ask, caller, nowMs, revision: row.revision }, site, {
     target,
     requester,
   })
-  await refuseEarly(tx, { site, name: ask.site, target, requester, nowMs })
-  return await storeAccepted(tx, deps, order, { bodyHash, connected: request.connected })
+  const folded = foldReset([], order)
+  if (!folded) throw new Error(`order ${id} folds to no reset`)
+  const view = connected ? folded : { ...folded, detail: noAgentDetail() }
+  standing.open.push({ id, server, status: view.status })
+  known.set(id, { bodyHash, endKnownAtMs: null, view })
+  accepted.set(id, { order, bodyHash, view })
+  return view
 }
 
 function replay(
-  known: ResetRow,
+  known: Known,
   ask: ResetAsk,
   bodyHash: string,
   nowMs: number,
@@ -91,7 +177,7 @@ function replay(
 ): ResetView {
   if (caller.scope === 'read') requireOperate(caller, ask.site, [])
   judgeReplay(known, { bodyHash, nowMs })
-  const view = resetOf(known)
+  const { view } = known
   // A reset that only a report told of has no body to compare: what it tells of itself must agree.
   const sameTarget =
     'server' in ask.target ? ask.target.server === view.server : ask.target.system === view.system
@@ -120,46 +206,40 @@ export function clustersOf(site: SiteDocument, server: string): string[] {
   return [...new Set(systemsOf(site, server).map(({ cluster }) => cluster))]
 }
 
-async function refuseEarly(
-  tx: Db,
-  {
-    site,
-    name,
-    target,
-    requester,
-    nowMs,
-  }: Resolved & { site: SiteDocument; name: string; nowMs: number },
-): Promise<void> {
-  const view = await arbiterView(tx, name, target.server.name, nowMs)
-  const verdict = arbitrate({
-    site,
-    server: target.server,
-    system: target.system,
-    requester,
-    view,
-  })
+function refuseEarly(site: SiteDocument, { target, requester }: Resolved, view: ArbiterView): void {
+  const { server, system } = target
+  const verdict = arbitrate({ site, server, system, requester, view })
   if (verdict.verdict === 'accept') return
   const { code, detail, result, order } = verdict
   throw new ApiError(code, detail, { result, reset: order })
+}
+
+/** What is open, loose and completed at a site. */
+interface Standing {
+  open: Pick<ResetRow, 'id' | 'server' | 'status'>[]
+  loose: string[]
+  completed: { server: string; fencedAt: string }[]
+}
+
+async function readStanding(tx: Db, site: string, nowMs: number): Promise<Standing> {
+  const since = new Date(nowMs - STOPPED_WITHOUT_REGISTRATION_MS).toISOString()
+  const [open, loose, completed] = await Promise.all([
+    listOpenResets(tx, site),
+    listLooseServers(tx, site),
+    listCompletedSince(tx, site, since),
+  ])
+  return { open, loose, completed }
 }
 
 /**
  * A reset of unknown outcome may be open still, so it counts as open for everybody else; its own target may
  * be reset again, or a lost agent would keep it from ever being fenced.
  */
-async function arbiterView(
-  tx: Db,
-  site: string,
+function arbiterView(
+  { open, loose, completed }: Standing,
   target: string,
   nowMs: number,
-): Promise<ArbiterView> {
-  const since = new Date(nowMs - STOPPED_WITHOUT_REGISTRATION_MS).toISOString()
-  // Asked together: the site's lock is held, so nothing changes between them.
-  const [open, loose, completed] = await Promise.all([
-    listOpenResets(tx, site),
-    listLooseServers(tx, site),
-    listCompletedSince(tx, site, since),
-  ])
+): ArbiterView {
   return {
     now: nowMs,
     open: open
@@ -199,32 +279,41 @@ function makeOrder(
   }
 }
 
-async function storeAccepted(
-  tx: Db,
-  deps: Deps,
-  order: ResetOrder,
-  { bodyHash, connected }: { bodyHash: string; connected: boolean },
-): Promise<ResetView> {
-  const { id, site, issuedAtMs, expiresAtMs, plan } = order
-  const folded = foldReset([], order)
-  if (!folded) throw new Error(`order ${id} folds to no reset`)
-  const view = connected ? folded : { ...folded, detail: noAgentDetail() }
+/** Written together; whatever of it fails takes the rest back with the transaction. */
+async function storeAccepted(tx: Db, deps: Deps, accepted: readonly Accepted[]): Promise<void> {
+  if (accepted.length === 0) return
+  const tokens = await Promise.all(accepted.map(({ order }) => signOrder(order, deps.key.sign)))
+  const at = deps.clock.wall()
+  const [opened] = await Promise.all([
+    openResets(tx, accepted.map(resetRow)),
+    storeOrders(
+      tx,
+      accepted.map(({ order }, index) => orderRow(order, tokens[index] ?? '')),
+    ),
+    appendEvents(
+      tx,
+      accepted.map(({ order: { id, site }, view }) => {
+        const { server, status, requestedBy, reason } = view
+        return { site, type: 'reset', at, payload: { id, server, status, requestedBy, reason } }
+      }),
+    ),
+  ])
+  const taken = accepted.find(({ order }) => !opened.has(order.id))
+  if (!taken) return
+  const detail = `a reset of ${taken.view.server} is already open`
+  throw new ApiError('reset-already-open', detail, { result: 'FAIL' })
+}
+
+function resetRow({ order: { id, site }, bodyHash, view }: Accepted) {
   const { server, status, requestedAt } = view
-  const token = await signOrder(order, deps.key.sign)
+  return { id, site, server, bodyHash, status, view, requestedAt }
+}
+
+function orderRow(order: ResetOrder, token: string) {
+  const { id, site, issuedAtMs, expiresAtMs, plan } = order
   const overdueAtMs = expiresAtMs + planMs(plan) + OVERDUE_MARGIN_MS
   const timing = { issuedAtMs, expiresAtMs, overdueAtMs }
-  const payload = { id, server, status, requestedBy: view.requestedBy, reason: view.reason }
-  // Written together; whatever of it fails takes the rest back with the transaction.
-  const [opened] = await Promise.all([
-    openReset(tx, { id, site, server, bodyHash, status, view, requestedAt }),
-    storeOrder(tx, { id, site, kind: 'reset', token, content: order, ...timing }),
-    appendEvents(tx, [{ site, type: 'reset', at: deps.clock.wall(), payload }]),
-  ])
-  if (!opened) {
-    const detail = `a reset of ${server} is already open`
-    throw new ApiError('reset-already-open', detail, { result: 'FAIL' })
-  }
-  return view
+  return { id, site, kind: 'reset' as const, token, content: order, ...timing }
 }
 
 function noAgentDetail(): string {

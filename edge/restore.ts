@@ -4,7 +4,7 @@ import { findServer, type SiteDocument } from '../core/site.ts'
 import type { Db } from '../db/client.ts'
 import { appendEvents } from '../db/events.ts'
 import { findOperation, openOperation } from '../db/operations.ts'
-import { storeOrder } from '../db/orders.ts'
+import { storeOrders } from '../db/orders.ts'
 import { listOpenResets } from '../db/resets.ts'
 import { lockSite } from '../db/sites.ts'
 import type { RestoreOrder } from '../protocol/order.ts'
@@ -107,7 +107,7 @@ async function store(
   await openOperation(tx, { id, site, server, bodyHash, status: 'running', view, requestedAt })
   const token = await signOrder(order, deps.key.sign)
   const timing = { issuedAtMs, expiresAtMs, overdueAtMs: expiresAtMs + OVERDUE_AFTER_MS }
-  await storeOrder(tx, { id, site, kind: 'restore', token, content: order, ...timing })
+  await storeOrders(tx, [{ id, site, kind: 'restore', token, content: order, ...timing }])
   const payload = { id, server, status: 'running', requestedBy: order.requestedBy }
   await appendEvents(tx, [{ site, type: 'operation', at: requestedAt, payload }])
   return view

@@ -2,7 +2,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { RESET_MODES } from '../../core/plan.ts'
 import { findReset, listResets } from '../../db/resets.ts'
-import { acceptReset } from '../acceptance.ts'
+import { resetAcceptance } from '../acceptance.ts'
 import { maySee, requireSight } from '../auth.ts'
 import { ApiError, problems } from '../errors.ts'
 import { idempotencyHeader, readIdempotencyKey } from '../idempotency.ts'
@@ -101,10 +101,11 @@ const getResets = createRoute({
 })
 
 export function resetRoutes(deps: Deps) {
+  const accept = resetAcceptance(deps)
   return makeRouter()
     .openapi(postReset, async (c) => {
       const key = readIdempotencyKey(c.req.valid('header')['idempotency-key'])
-      const view = await acceptReset(deps, c.req.valid('json'), key, c.var.caller)
+      const view = await accept(c.req.valid('json'), key, c.var.caller)
       return c.json(view, 202, { location: `/v1/resets/${view.id}` })
     })
     .openapi(getReset, async (c) => {

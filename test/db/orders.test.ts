@@ -8,7 +8,7 @@ import {
   listUndelivered,
   noteJournalled,
   noteOverdue,
-  storeOrder,
+  storeOrders,
 } from '../../db/orders.ts'
 import { describeOnBoth, describeOnPostgres } from './both.ts'
 
@@ -36,7 +36,7 @@ describeOnPostgres('expiry against sending', (database) => {
     const { db } = database()
     for (let round = 0; round < 30; round++) {
       const id = `race${round}`
-      await storeOrder(db, order(id))
+      await storeOrders(db, [order(id)])
       const [sent, closed] = await Promise.all([
         claimSend(db, send(id, 'A', 0, 60_999)),
         closeUnsent(db, id, 61_000),
@@ -49,7 +49,7 @@ describeOnPostgres('expiry against sending', (database) => {
 describeOnBoth('orders', (database) => {
   test('an order is sent again to its agent until it is journalled', async () => {
     const { db } = database()
-    await storeOrder(db, order('o1'))
+    await storeOrders(db, [order('o1')])
     const mine = { site: 'o1', name: 'A', epoch: 0 }
     expect(await claimSend(db, send('o1', 'A', 0, 2000))).toBe(true)
     expect(await listUndelivered(db, mine)).toHaveLength(1)
@@ -63,7 +63,7 @@ describeOnBoth('orders', (database) => {
 
   test('an order that went to one agent goes to another only under a higher epoch', async () => {
     const { db } = database()
-    await storeOrder(db, order('o2'))
+    await storeOrders(db, [order('o2')])
     await claimSend(db, send('o2', 'A', 3, 2000))
     expect(await listUndelivered(db, { site: 'o2', name: 'B', epoch: 3 })).toHaveLength(0)
     expect(await claimSend(db, send('o2', 'B', 3, 2000))).toBe(false)
@@ -73,7 +73,7 @@ describeOnBoth('orders', (database) => {
 
   test('an expired order that was never sent is not sent any more', async () => {
     const { db } = database()
-    await storeOrder(db, order('o3'))
+    await storeOrders(db, [order('o3')])
     expect(await claimSend(db, send('o3', 'A', 0, 61_000))).toBe(false)
     expect(await closeUnsent(db, 'o3', 60_999)).toBe(false)
     expect(await closeUnsent(db, 'o3', 61_000)).toBe(true)
@@ -82,7 +82,7 @@ describeOnBoth('orders', (database) => {
 
   test('the alarm is the expiry while unsent, then the overdue time, then nothing', async () => {
     const { db } = database()
-    await storeOrder(db, order('o4'))
+    await storeOrders(db, [order('o4')])
     expect(await findNextDueMs(db, 'o4', 0)).toBe(61_000)
     await claimSend(db, send('o4', 'A', 0, 2000))
     expect(await findNextDueMs(db, 'o4', 0)).toBe(100_000)

@@ -4,7 +4,7 @@ import {
   findReset,
   listLooseServers,
   listResets,
-  openReset,
+  openResets,
   storeFoldedReset,
 } from '../../db/resets.ts'
 import { describeOnBoth, describeOnPostgres } from './both.ts'
@@ -16,6 +16,10 @@ function accepted(id: string, server: string, site = 'lab') {
   const view = { id }
   return { id, site, server, bodyHash: 'b', status: 'accepted', view, requestedAt: AT }
 }
+
+const openReset = async (db: Parameters<typeof openResets>[0], reset: Accepted) =>
+  (await openResets(db, [reset])).has(reset.id)
+type Accepted = Parameters<typeof openResets>[1][number]
 
 function folded(id: string, server: string, endedAt: string | null = null, site = 'lab') {
   return {
@@ -79,7 +83,13 @@ describeOnBoth('resets', (database) => {
   test('records that come after a reset turned unknown replace it and never retake the place', async () => {
     const { db } = database()
     await openReset(db, accepted('c1', 'C'))
-    const unknown = { status: 'unknown' as const, result: null, view: {}, endedAt: null, endKnownAtMs: null }
+    const unknown = {
+      status: 'unknown' as const,
+      result: null,
+      view: {},
+      endedAt: null,
+      endKnownAtMs: null,
+    }
     expect(await closeUnheardReset(db, { id: 'c1', from: 'accepted', ...unknown })).toBe(true)
     expect(await listLooseServers(db, 'lab')).toContain('C')
     expect(await openReset(db, accepted('c2', 'C'))).toBe(true)
@@ -92,7 +102,13 @@ describeOnBoth('resets', (database) => {
     const { db } = database()
     await openReset(db, accepted('d1', 'D'))
     await storeFoldedReset(db, folded('d1', 'D'), 1)
-    const failed = { status: 'failed' as const, result: 'FAIL', view: {}, endedAt: LATER, endKnownAtMs: 1 }
+    const failed = {
+      status: 'failed' as const,
+      result: 'FAIL',
+      view: {},
+      endedAt: LATER,
+      endKnownAtMs: 1,
+    }
     expect(await closeUnheardReset(db, { id: 'd1', from: 'accepted', ...failed })).toBe(false)
     expect(await findReset(db, 'd1')).toMatchObject({ status: 'hard', endedAt: null })
   })

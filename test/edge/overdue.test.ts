@@ -3,7 +3,7 @@ import type { Db } from '../../db/client.ts'
 import { registerControlPlaneKey } from '../../db/control-plane-keys.ts'
 import { findOperation } from '../../db/operations.ts'
 import { findReset } from '../../db/resets.ts'
-import { acceptReset } from '../../edge/acceptance.ts'
+import { resetAcceptance } from '../../edge/acceptance.ts'
 import { applySite } from '../../edge/apply.ts'
 import type { Caller } from '../../edge/auth.ts'
 import { enrol, offerEnrolment } from '../../edge/enrolment.ts'
@@ -96,7 +96,7 @@ async function scene(db: Db, site: string) {
       link(id).heardAtMs = nowMs
     },
     reset: (key: string, server = 'PSERVER1') =>
-      acceptReset(deps, { site, target: { server }, mode: 'ladder', reason: 'x' }, key, ADMIN),
+      resetAcceptance(deps)({ site, target: { server }, mode: 'ladder', reason: 'x' }, key, ADMIN),
     restore: (key: string) => acceptRestore(deps, { site, server: 'PSERVER1' }, key, ADMIN),
     find: async (id: string) => {
       const row = await findReset(db, id)
