@@ -51,11 +51,17 @@ export interface SupplyLoss {
 /** Whole seconds of the log, the clock's drift since it was read, and the way of the answer. */
 const CLOCK_TOLERANCE_MS = 3000
 
-/** Sensors with trouble that began and has not ended, as far as these events tell. */
+export interface SupplyTrouble {
+  sensor: number
+  what: string
+}
+
+/** Troubles that began and have not ended, by what was open before and these events. */
 export function troubledSupplies(
-  events: readonly SupplyEvent[],
-): { sensor: number; what: string }[] {
-  const open = new Map<string, { sensor: number; what: string }>()
+  events: readonly Pick<SupplyEvent, 'sensor' | 'what' | 'bad'>[],
+  before: readonly SupplyTrouble[] = [],
+): SupplyTrouble[] {
+  const open = new Map(before.map((trouble) => [`${trouble.sensor} ${trouble.what}`, trouble]))
   for (const { sensor, what, bad } of events) {
     const key = `${sensor} ${what}`
     if (bad) open.set(key, { sensor, what })
@@ -85,35 +91,33 @@ export function timedEvents({ server, read }: LogLook): TimedEvent[] {
 }
 
 /**
- * The supply that went bad by a cut between these instants (epoch ms), and whether it is good again. Only
- * events that were written after the cut are given here; the clocks, where known, must agree as well.
+ * The supply that went bad when a feed was cut and did not get better before it was switched on (epoch ms),
+ * and whether it is good again. Only events that were written after the cut are given here; the clocks,
+ * where known, must agree as well.
  */
 export function findLoss(
   events: readonly TimedEvent[],
-  cut: { fromMs: number; untilMs: number },
+  cut: { fromMs: number; onMs: number },
 ): (SupplyLoss & { good: boolean }) | undefined {
-  const began = events.find((event) => event.bad && isWithin(event, cut))
-  if (!began) return undefined
-  const { server, sensor, what } = began
-  const same = events.filter((event) => event.server === server && event.sensor === sensor)
-  const good = troubledSupplies(same).length === 0
-  const ended = same.findLast(({ bad }) => !bad)
-  return {
-    server,
-    sensor,
-    what,
-    lostAt: instantOf(began),
-    ...(good && ended ? { returnedAt: instantOf(ended) } : {}),
-    good,
+  for (const began of events) {
+    if (!began.bad || isBefore(began, cut.fromMs) || isAfter(began, cut.onMs)) continue
+    const { server, sensor, what } = began
+    const same = events.filter((event) => event.server === server && event.sensor === sensor)
+    const good = troubledSupplies(same).length === 0
+    const ended = good ? same.findLast(({ bad }) => !bad) : undefined
+    if (ended && isBefore(ended, cut.onMs)) continue
+    const returned = ended ? { returnedAt: instantOf(ended) } : {}
+    return { server, sensor, what, lostAt: instantOf(began), ...returned, good }
   }
+  return undefined
 }
 
-function isWithin(
-  { wallMs }: TimedEvent,
-  { fromMs, untilMs }: { fromMs: number; untilMs: number },
-) {
-  if (wallMs === undefined) return true
-  return wallMs >= fromMs - CLOCK_TOLERANCE_MS && wallMs <= untilMs + CLOCK_TOLERANCE_MS
+function isBefore({ wallMs }: TimedEvent, instantMs: number): boolean {
+  return wallMs !== undefined && wallMs < instantMs - CLOCK_TOLERANCE_MS
+}
+
+function isAfter({ wallMs }: TimedEvent, instantMs: number): boolean {
+  return wallMs !== undefined && wallMs > instantMs + CLOCK_TOLERANCE_MS
 }
 
 function instantOf({ wallMs, atS }: TimedEvent): string {

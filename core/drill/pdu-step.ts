@@ -5,18 +5,15 @@ import { readFeeds } from '../ladder/outlet-rung.ts'
 import { lookAtOutlets, lookAtPower, takeAnswer } from '../ladder/turn.ts'
 import type { Outlet } from '../operation.ts'
 import type { ShotState } from '../shot.ts'
-import { type LogLook, type LogQuestion, troubledSupplies } from '../supply-log.ts'
+import type { LogLook } from '../supply-log.ts'
+import { checked, enterCheck, lookAtLogs } from './check.ts'
 import {
   blankPduTest,
-  CHECK_WITHIN_MS,
   type DrillTurn,
   drillTurn,
   isSerial,
-  LOG_TIMEOUT_MS,
-  NEW_EVENTS_TIMEOUT_MS,
   type PduTest,
   type PduTestPlan,
-  type Phase,
   pduTestWakeAt,
   pduTestWants,
   WATCH_EVERY_MS,
@@ -25,18 +22,16 @@ import {
   cutDue,
   cutLooked,
   endEarly,
-  enterCut,
   enterOn,
   failed,
   finish,
-  named,
   notBackDue,
   onLooked,
   otherFeedOff,
   probe,
   restoringLooked,
 } from './switching.ts'
-import { judgeSettled, sensorText, takeLogs } from './wiring.ts'
+import { judgeSettled, sayTroubles, takeLogs } from './wiring.ts'
 
 /** Opens an accepted test; its first looks decide whether anything is cut at all. */
 export function openPduTest(plan: PduTestPlan, at: Moment): Move {
@@ -110,50 +105,12 @@ function take(turn: DrillTurn, input: Input): void {
   }
 }
 
-function enterCheck(turn: DrillTurn): void {
-  const { ladder: test, at } = turn
-  const serial = isSerial(test)
-  test.phase = {
-    name: 'check',
-    until: at.ms + CHECK_WITHIN_MS,
-    ...(serial ? {} : { logs: true as const }),
-  }
-  lookAtOutlets(turn)
-  lookAtPower(turn)
-  if (serial) lookAtLogs(turn)
-}
-
-/** The server's log from its beginning once, so that troubles of long ago are known; others from their end. */
-function lookAtLogs(turn: DrillTurn): void {
-  const { ladder: test, actions } = turn
-  if (test.readingLogs) return
-  test.readingLogs = true
-  const first = test.logEnds[test.server] === undefined
-  const question = (server: string, at: 'all' | 'end'): LogQuestion => {
-    const after = test.logEnds[server]
-    return { server, from: after === undefined ? at : { after } }
-  }
-  actions.push({
-    type: 'look-at-events',
-    logs: [question(test.server, 'all'), ...test.others.map((name) => question(name, 'end'))],
-    timeoutMs: first ? LOG_TIMEOUT_MS : NEW_EVENTS_TIMEOUT_MS,
-  })
-}
-
-function checked(turn: DrillTurn, phase: Extract<Phase, { name: 'check' }>): void {
-  turn.ladder.phase = phase
-  if (phase.outlets && phase.power && phase.logs) enterCut(turn)
-}
-
 function lookedAtOutlets(turn: DrillTurn): void {
   const { ladder: test } = turn
   const { phase } = test
   switch (phase.name) {
-    case 'check': {
-      const off = test.feeds.filter(({ value }) => value !== 'on')
-      if (off.length === 0) return checked(turn, { ...phase, outlets: true })
-      return finish(turn, failed('outlet-not-on', `nothing is cut: ${named(off)}`))
-    }
+    case 'check':
+      return checked(turn, { ...phase, outlets: true })
     case 'cut':
       return cutLooked(turn)
     case 'off':
@@ -168,18 +125,13 @@ function lookedAtOutlets(turn: DrillTurn): void {
   }
 }
 
-function lookedAtPower(turn: DrillTurn, { value, identity, detail }: PowerLook): void {
+function lookedAtPower(turn: DrillTurn, look: PowerLook): void {
   const { ladder: test } = turn
   const { phase } = test
-  if (phase.name === 'check') {
-    const heard = value !== 'silent' && identity !== 'mismatch'
-    if (heard && (value === 'on' || !isSerial(test)))
-      return checked(turn, { ...phase, power: true })
-    if (heard) return finish(turn, failed('server-off', `${test.server} is not read on: ${detail}`))
-    return finish(turn, failed('link-down', `the BMC of ${test.server} does not answer: ${detail}`))
-  }
-  if (isSerial(test) && value === 'off' && ['cut', 'off', 'settle'].includes(phase.name)) {
-    const lost = `${test.server} lost its power when ${test.queue[0]?.pdu}/${test.queue[0]?.outlet} was cut`
+  if (phase.name === 'check') return checked(turn, { ...phase, power: look })
+  if (isSerial(test) && look.value === 'off' && ['cut', 'off', 'settle'].includes(phase.name)) {
+    const [outlet] = test.queue
+    const lost = `${test.server} lost its power when ${outlet?.pdu}/${outlet?.outlet} was cut`
     endEarly(turn, { ...failed('server-off', lost), wiringProven: false })
   }
 }
@@ -188,18 +140,16 @@ function readLogs(turn: DrillTurn, looks: readonly LogLook[]): void {
   const { ladder: test } = turn
   const fresh = takeLogs(test, looks)
   const { phase } = test
-  if (phase.name !== 'check') test.events = [...test.events, ...fresh]
-  if (phase.name === 'settle') return judgeSettled(turn, phase)
-  if (phase.name !== 'check') return
-  const own = looks.find(({ server }) => server === test.server)
-  if (!own?.read) {
-    const why = own?.detail ?? 'not asked'
-    return finish(turn, failed('log-unreadable', `the event log of ${test.server}: ${why}`))
+  if (phase.name === 'check') {
+    const own = looks.find(({ server }) => server === test.server)
+    const logs = { read: own?.read !== undefined, detail: own?.detail ?? '' }
+    return checked(turn, { ...phase, logs })
   }
-  const [trouble] = troubledSupplies(own.read.events)
-  if (!trouble) return checked(turn, { ...phase, logs: true })
-  const supply = `supply ${sensorText(trouble.sensor)} of ${test.server}`
-  finish(turn, failed('supply-fault', `${supply} has not ended: ${trouble.what}`))
+  test.events = [...test.events, ...fresh]
+  if (phase.name === 'settle') return judgeSettled(turn, phase)
+  if (phase.name !== 'off') return
+  const troubled = new Set(test.troubles.map(({ sensor }) => sensor))
+  if (troubled.size > 1) endEarly(turn, failed('supply-fault', sayTroubles(test) ?? ''))
 }
 
 function probed(turn: DrillTurn, answered: boolean): void {

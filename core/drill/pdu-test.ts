@@ -1,10 +1,10 @@
 // The PDU test of one server (spec domain.md §9): what it is. `pdu-step.ts` moves it: a pure function of
 // state, input and moment, like the ladder, and run by the same executor.
-import type { Action, FeedState, Moment } from '../ladder/ladder.ts'
+import type { Action, FeedState, Moment, PowerLook } from '../ladder/ladder.ts'
 import type { FeedFinding, OperationEnding, Outlet, PduTestSettings } from '../operation.ts'
 import type { Plan } from '../plan.ts'
 import type { ShotState } from '../shot.ts'
-import type { TimedEvent } from '../supply-log.ts'
+import type { SupplyTrouble, TimedEvent } from '../supply-log.ts'
 
 /** The whole log of a server may be long (spec rules.md §3: 15–33 s). */
 export const LOG_TIMEOUT_MS = 35_000
@@ -19,7 +19,7 @@ export const WATCH_EVERY_MS = 1000
 
 export type Phase =
   /** Before every cut: all outlets on, and for serial the server on and its supplies good. */
-  | { name: 'check'; until: number; outlets?: true; power?: true; logs?: true }
+  | ({ name: 'check'; until: number } & Checked)
   | { name: 'cut'; until: number }
   | { name: 'off'; onAt: number; gone: boolean }
   | { name: 'on'; until: number; gone: boolean }
@@ -31,6 +31,13 @@ export type Phase =
   /** It ends early: what is off is switched on again first. */
   | { name: 'restoring'; until: number; ending: OperationEnding }
   | { name: 'ended' }
+
+/** What the looks before a cut have told so far. */
+export interface Checked {
+  outlets?: true
+  power?: Pick<PowerLook, 'value' | 'identity' | 'detail'>
+  logs?: { read: boolean; detail: string }
+}
 
 export interface PduTest {
   order: string
@@ -45,13 +52,15 @@ export interface PduTest {
   shots: ShotState[]
   /** All feeds of the server; `cut` ones are off by this test. */
   feeds: FeedState[]
-  /** Epoch ms of the newest cut, and where each log ended before it. */
+  /** Epoch ms of the newest cut and of switching on after it, and where each log was read to. */
   cutAt: number
+  onAt: number
   logEnds: Readonly<Record<string, number>>
   /** Written since then. */
   events: readonly TimedEvent[]
-  /** Sensors that the server's log has ever told of. */
+  /** Sensors that the server's log has ever told of, and their troubles that have not ended. */
   supplies: readonly number[]
+  troubles: readonly SupplyTrouble[]
   findings: FeedFinding[]
   lookingAtPower: boolean
   lookingAtOutlets: number
@@ -94,9 +103,11 @@ export function blankPduTest({ feeds, ...plan }: PduTestPlan, phase: Phase): Pdu
       cut: false,
     })),
     cutAt: 0,
+    onAt: 0,
     logEnds: {},
     events: [],
     supplies: [],
+    troubles: [],
     findings: [],
     lookingAtPower: false,
     lookingAtOutlets: 0,

@@ -65,6 +65,7 @@ export function cutDue(turn: DrillTurn): void {
 export function enterOn(turn: DrillTurn, gone: boolean): void {
   const { ladder: test, at } = turn
   delete test.lookAgainAt
+  test.onAt = Date.parse(at.wall)
   test.phase = { name: 'on', until: at.ms + OUTLETS_READ_WITHIN_MS, gone }
   switchOn(turn)
 }

@@ -1,7 +1,14 @@
 // What the cuts of a serial test prove of the wiring (spec domain.md §9, "wiring check").
 import { feedName } from '../ladder/turn.ts'
 import type { FeedFinding } from '../operation.ts'
-import { findLoss, type LogLook, suppliesIn, type TimedEvent, timedEvents } from '../supply-log.ts'
+import {
+  findLoss,
+  type LogLook,
+  suppliesIn,
+  type TimedEvent,
+  timedEvents,
+  troubledSupplies,
+} from '../supply-log.ts'
 import { type DrillTurn, type PduTest, type Phase, WATCH_EVERY_MS } from './pdu-test.ts'
 import { endEarly, failed, finish } from './switching.ts'
 
@@ -14,17 +21,14 @@ export function takeLogs(test: PduTest, looks: readonly LogLook[]): TimedEvent[]
   test.logEnds = { ...test.logEnds, ...Object.fromEntries(ends) }
   const own = fresh.filter(({ server }) => server === test.server)
   test.supplies = [...new Set([...test.supplies, ...suppliesIn(own)])]
+  test.troubles = troubledSupplies(own, test.troubles)
   return fresh
 }
 
 /** Goes on once the supply behind the feed is good again; else stops at this feed. */
 export function judgeSettled(turn: DrillTurn, phase: Settle): void {
   const { ladder: test, at } = turn
-  const found = finding(
-    test,
-    { logged: at.ms >= phase.loggedBy, over: at.ms >= phase.until },
-    at.wall,
-  )
+  const found = finding(test, { logged: at.ms >= phase.loggedBy, over: at.ms >= phase.until })
   if (!found) {
     test.lookAgainAt = at.ms + WATCH_EVERY_MS
     return
@@ -42,22 +46,24 @@ export function judgeSettled(turn: DrillTurn, phase: Settle): void {
   test.phase = { name: 'wait', nextAt: at.ms + test.settings.waitTimeMs }
 }
 
-function finding(
-  test: PduTest,
-  time: { logged: boolean; over: boolean },
-  wall: string,
-): FeedFinding | undefined {
+/** Where two servers logged a loss nobody can tell which is this feed's: then it proves nothing. */
+function finding(test: PduTest, time: { logged: boolean; over: boolean }): FeedFinding | undefined {
   const [outlet] = test.queue
   if (!outlet) return undefined
-  const cut = { fromMs: test.cutAt, untilMs: Date.parse(wall) }
-  const own = test.events.filter(({ server }) => server === test.server)
-  const others = test.events.filter(({ server }) => server !== test.server)
-  const loss = findLoss(own, cut) ?? (time.logged ? findLoss(others, cut) : undefined)
-  if (!loss) return time.logged ? { ...outlet, verdict: 'not-logged' } : undefined
-  const { good, ...told } = loss
-  if (!good) return time.over ? { ...outlet, verdict: 'not-back', loss: told } : undefined
-  const verdict = told.server === test.server ? 'right' : 'mis-cabled'
-  return { ...outlet, verdict, loss: told }
+  const cut = { fromMs: test.cutAt, onMs: test.onAt }
+  const own = findLoss(
+    test.events.filter(({ server }) => server === test.server),
+    cut,
+  )
+  const other = findLoss(
+    test.events.filter(({ server }) => server !== test.server),
+    cut,
+  )
+  const found = other ?? own
+  if (!found) return time.logged ? { ...outlet, verdict: 'not-logged' } : undefined
+  const { good, ...loss } = own && !own.good ? own : found
+  if (!good) return time.over ? { ...outlet, verdict: 'not-back', loss } : undefined
+  return { ...outlet, verdict: other ? 'mis-cabled' : 'right', loss }
 }
 
 function conclude(turn: DrillTurn): void {
@@ -72,6 +78,8 @@ function conclude(turn: DrillTurn): void {
     const detail = `several feeds lead to one supply: ${test.findings.map(sayFinding).join('; ')}`
     return finish(turn, { ...failed('mis-cabled', detail), wiringProven: false })
   }
+  const trouble = sayTroubles(test)
+  if (trouble !== undefined) return finish(turn, failed('supply-fault', trouble))
   const right = `each of ${seen.length} feeds was lost and came back at a supply of ${test.server}`
   if (test.findings.length < test.feeds.length)
     return finish(turn, { status: 'done', detail: right })
@@ -81,6 +89,13 @@ function conclude(turn: DrillTurn): void {
     return finish(turn, { ...failed('supply-not-reached', detail), wiringProven: false })
   }
   finish(turn, { status: 'done', detail: right, wiringProven: true })
+}
+
+/** Undefined while all supplies of the server are good. */
+export function sayTroubles({ troubles, server }: PduTest): string | undefined {
+  if (troubles.length === 0) return undefined
+  const named = troubles.map(({ sensor, what }) => `supply ${sensorText(sensor)} ${what}`)
+  return `${server} is in trouble: ${named.join(', ')}`
 }
 
 export function sayFinding(found: FeedFinding): string {

@@ -81,6 +81,8 @@ export class LadderRun {
       plan,
       recentNotice: recentNotice || circumstances.freshNotice !== undefined,
       loose,
+      wiringProvenAt: circumstances.wiringProvenAt,
+      leftOff: circumstances.leftOff,
       mono: this.#mono(),
     })
     const all = { outletsLastOff: false, ...circumstances, recentNotice, loose }
