@@ -42,6 +42,7 @@ export class AgentStand {
   readonly #agent: Agent
   readonly #document: SiteDocument
   readonly #key: SigningKey
+  readonly #records: JournalRecord[] = []
   #orders = 0
 
   private constructor(made: {
@@ -148,19 +149,26 @@ export class AgentStand {
   }
 
   /** All durable records. */
-  async records(): Promise<JournalRecord[]> {
-    const records: JournalRecord[] = []
+  async records(): Promise<readonly JournalRecord[]> {
+    await this.#newRecords()
+    return this.#records
+  }
+
+  /** Those since the last look: looking takes the agent's time, for it runs in this process. */
+  async #newRecords(): Promise<JournalRecord[]> {
+    const fresh: JournalRecord[] = []
     for (;;) {
-      const batch = await this.#journal.since(records.length)
-      if (!batch) return records
-      records.push(...batch.records)
+      const batch = await this.#journal.since(this.#records.length)
+      if (!batch) return fresh
+      this.#records.push(...batch.records)
+      fresh.push(...batch.records)
     }
   }
 
   async ended(orders: readonly SignedOrder[], timeoutMs = 30_000): Promise<void> {
     const wanted = new Set(orders.map(({ id }) => id))
     await until('every reset ends', timeoutMs, async () => {
-      for (const record of await this.records()) {
+      for (const record of await this.#newRecords()) {
         if (record.kind === 'ended') wanted.delete(record.order)
         if (record.kind === 'refused') throw new Error(record.detail)
       }

@@ -1,5 +1,7 @@
 // A process of its own that simulates many servers, so that the simulation takes no time from what is
 // measured. Speaks with `farm.ts` over the channel that fork opens.
+import type { Socket } from 'node:dgram'
+import { subscribe } from 'node:diagnostics_channel'
 import { type MachineRoom, openMachineRoom, TYPICAL_SERVER } from '../../lab/room.ts'
 import { nodeClock, nodeRandom } from '../../runtime/node.ts'
 import {
@@ -13,6 +15,14 @@ import {
 } from './farm.ts'
 
 let room: MachineRoom | undefined
+let datagrams = 0
+
+subscribe('udp.socket', (made) => {
+  const { socket } = made as { socket: Socket }
+  socket.on('message', () => {
+    datagrams += 1
+  })
+})
 
 process.on('message', (question: FarmQuestion) => void answer(question))
 process.on('disconnect', () => process.exit(0))
@@ -29,12 +39,13 @@ async function replyTo(question: FarmQuestion): Promise<FarmAnswer> {
       servers: [...room.servers.values()].map(({ name, bmcPlace }) => ({ name, ...bmcPlace })),
       pdus: [...room.pdus.values()].map(({ name, place }) => ({ name, ...place })),
       controls: [],
+      datagrams,
     }
   }
   const controls = [...(room?.servers.values() ?? [])].flatMap(({ name, model }) =>
     model.bmc.controls.list().map(({ at, what }) => ({ server: name, action: what.action, at })),
   )
-  return { servers: [], pdus: [], controls }
+  return { servers: [], pdus: [], controls, datagrams }
 }
 
 /** Servers with feeds take the outlets of two PDUs, which are added as they fill up. */

@@ -34,6 +34,8 @@ export interface FarmAnswer {
   servers: Place[]
   pdus: Place[]
   controls: Control[]
+  /** That the devices have received so far. */
+  datagrams: number
 }
 
 export class Farm {
@@ -59,6 +61,10 @@ export class Farm {
 
   async controls(): Promise<Control[]> {
     return (await ask(this.#process, { ask: 'controls' })).controls
+  }
+
+  async datagrams(): Promise<number> {
+    return (await ask(this.#process, { ask: 'controls' })).datagrams
   }
 
   async close(): Promise<void> {

@@ -10,7 +10,7 @@ export interface Row {
   what: string
   /** One per run, in the row's unit. */
   samples: readonly number[]
-  unit: 'ms' | '%' | 'MB' | 'writes/min'
+  unit: 'ms' | '%' | 'MB' | '/s' | 'writes/min'
   goal?: Goal
   /** Another row of the section: this one is told as so many times sooner than it. */
   beside?: string

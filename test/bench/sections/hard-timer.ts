@@ -1,5 +1,6 @@
 // How late the hard reset is when no stop notice comes, with 256 ladders in flight: from the instant that the
 // accepting record allows for, to its execution at the BMC.
+import { nodeClock } from '../../../runtime/node.ts'
 import { AgentStand, type SignedOrder } from '../agent-stand.ts'
 import { FARM_ACCOUNT, Farm } from '../farm.ts'
 import { pause } from '../instants.ts'
@@ -52,13 +53,15 @@ export async function hardTimer({ quick }: BenchOptions): Promise<Section> {
 async function oneRound(farm: Farm, stand: AgentStand, apartMs: number): Promise<number[]> {
   const orders: SignedOrder[] = []
   for (const { name } of farm.servers) orders.push(await stand.order(name, 'ladder'))
-  const before = (await farm.controls()).length
+  const from = nodeClock.now()
   const handed: Promise<void>[] = []
   for (const order of orders) {
     handed.push(stand.hand(order))
     if (apartMs > 0) await pause(apartMs)
   }
   await Promise.all(handed)
+  // Nothing else runs in this process while the timers are due.
+  await pause(HARD_RESET_AFTER_MS + 200)
   await stand.ended(orders)
   const dueAt = new Map<string, number>()
   const wanted = new Map(orders.map(({ id, server }) => [id, server]))
@@ -67,7 +70,9 @@ async function oneRound(farm: Farm, stand: AgentStand, apartMs: number): Promise
     const server = wanted.get(record.order)
     if (server !== undefined) dueAt.set(server, record.mono.ms + HARD_RESET_AFTER_MS)
   }
-  const resets = (await farm.controls()).slice(before).filter(({ action }) => action === 'reset')
+  const resets = (await farm.controls()).filter(
+    ({ action, at }) => action === 'reset' && at >= from,
+  )
   if (resets.length !== LADDERS) throw new Error(`${resets.length} of ${LADDERS} were hard reset`)
   return resets.map(({ server, at }) => at - (dueAt.get(server) ?? Number.NaN))
 }

@@ -21,7 +21,7 @@ export async function watching({ quick, profile }: BenchOptions): Promise<Sectio
     const installation = await Installation.open({ site, profile })
     try {
       await pause(SETTLE_MS)
-      return await observe(installation, quick ? 4 : 12)
+      return await observe(farm, installation, quick ? 4 : 12)
     } finally {
       await installation.close()
     }
@@ -30,15 +30,19 @@ export async function watching({ quick, profile }: BenchOptions): Promise<Sectio
   }
 }
 
-async function observe(installation: Installation, slices: number): Promise<Section> {
+async function observe(farm: Farm, installation: Installation, slices: number): Promise<Section> {
   const cores: number[] = []
   const memory: number[] = []
+  const asked: number[] = []
   const startedAt = nodeClock.now()
   const writesBefore = await countWrites(installation.databaseUrl)
   for (let slice = 0; slice < slices; slice++) {
-    const [cpu, from] = [cpuMs(installation.agentPid), nodeClock.now()]
+    const [cpu, datagrams] = [cpuMs(installation.agentPid), await farm.datagrams()]
+    const from = nodeClock.now()
     await pause(SLICE_MS)
-    cores.push(((cpuMs(installation.agentPid) - cpu) / (nodeClock.now() - from)) * 100)
+    const tookMs = nodeClock.now() - from
+    cores.push(((cpuMs(installation.agentPid) - cpu) / tookMs) * 100)
+    asked.push((((await farm.datagrams()) - datagrams) / tookMs) * 1000)
     memory.push(residentMb(installation.agentPid))
   }
   const minutes = (nodeClock.now() - startedAt) / 60_000
@@ -46,6 +50,7 @@ async function observe(installation: Installation, slices: number): Promise<Sect
   return {
     title: `Watching: ${SERVERS} BMCs read once a second, nothing happens`,
     rows: [
+      { what: 'datagrams to the BMCs', samples: asked, unit: '/s' },
       { what: 'agent, share of one core', samples: cores, unit: '%', goal: { p50: 25 } },
       { what: 'agent, resident memory', samples: memory, unit: 'MB', goal: { max: 250 } },
       {
@@ -71,7 +76,9 @@ async function countWrites(databaseUrl: string): Promise<number> {
     const [row] = await sql`
       select coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::int as writes
       from pg_stat_user_tables`
-    return row?.['writes'] ?? 0
+    const writes = Number(row?.['writes'])
+    if (!(writes > 0)) throw new Error('the database counts no writes, not even those of its start')
+    return writes
   } finally {
     await sql.end()
   }
