@@ -3,6 +3,7 @@ import type { Command } from './command.ts'
 import { agentEnroll } from './commands/agent.ts'
 import { applyCommand } from './commands/apply.ts'
 import { auditCommand, auditVerify } from './commands/audit.ts'
+import { dumpCommand } from './commands/dump.ts'
 import { operatorLogCommand } from './commands/operator-log.ts'
 import { resetCommand } from './commands/reset.ts'
 import { restoreCommand } from './commands/restore.ts'
@@ -39,6 +40,7 @@ export const COMMANDS: readonly Command[] = [
   tokenCreate,
   tokenList,
   tokenRevoke,
+  dumpCommand,
   versionCommand,
 ]
 

@@ -52,11 +52,14 @@ async function readText(path: string): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-async function writePrivate(path: string, text: string): Promise<void> {
+async function writePrivate(
+  path: string,
+  content: string | AsyncIterable<Uint8Array>,
+): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const fresh = `${path}.${process.pid}.new`
   try {
-    await writeFile(fresh, text, { mode: 0o600, flag: 'wx' })
+    await writeFile(fresh, content, { mode: 0o600, flag: 'wx' })
     await rename(fresh, path)
   } finally {
     await rm(fresh, { force: true })

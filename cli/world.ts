@@ -16,8 +16,8 @@ export interface World {
   /** Throws with the operating system's code when the file cannot be read. `-` is standard input. */
   readText(path: string): Promise<string>
   readLines(path: string): AsyncIterable<string>
-  /** Readable by the owner only; replaces the file in one step. */
-  writePrivate(path: string, text: string): Promise<void>
+  /** Readable by the owner only; replaces the file in one step, and only once all of the content is there. */
+  writePrivate(path: string, content: string | AsyncIterable<Uint8Array>): Promise<void>
   /** Calls back at Ctrl-C, instead of ending the process, until it is cancelled. */
   onInterrupt(callback: () => void): Cancel
 }

@@ -38,6 +38,8 @@ const SHAPES: readonly Rule[] = [
       /-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----(?:[\s\S]{0,20000}?-----END [A-Z ]{0,40}PRIVATE KEY-----|[A-Za-z0-9+/=\s\\]*)/g,
     left: mask,
   },
+  // An Ed25519 or X25519 key in PKCS #8, out of its frame.
+  { pattern: /MC4CAQAwBQYDK2V[A-Za-z0-9+/_=-]{20,}/g, left: mask },
   // The private part of a JWK.
   {
     pattern:

@@ -40,9 +40,9 @@ export function makeTerminal(changes: Partial<World> = {}): Terminal {
     isTerminal: false,
     readText: (path) => readFile(path, 'utf8'),
     readLines: (path) => boundedLines(createReadStream(path), AUDIT_LINE_MAX),
-    async writePrivate(path, text) {
+    async writePrivate(path, content) {
       await mkdir(dirname(path), { recursive: true })
-      await writeFile(path, text, { mode: 0o600 })
+      await writeFile(path, content, { mode: 0o600 })
     },
     onInterrupt(callback) {
       interrupts.add(callback)

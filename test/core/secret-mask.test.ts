@@ -22,6 +22,11 @@ describe('what looks like a secret is masked', () => {
     ['a PEM key', `before\n${PEM}\nafter`, 'MC4CAQ'],
     ['a PEM key within JSON', JSON.stringify({ key: PEM }), 'MC4CAQ'],
     ['a PEM key that was cut off', PEM.slice(0, 70), 'MC4CAQ'],
+    [
+      'a private key out of its frame',
+      `x ${'MC4CAQAwBQYDK2VwBCIEIAHOuwDOQSR2DYzT3blb7HDE'} y`,
+      'AHOuwDO',
+    ],
     ['a sealed credential', `{"sealed":"${SEALED}"}`, 'Y2lwaGVy'],
     ['a signed token', `saw ${SIGNED}`, 'c2ln'],
     ['a URL with a password', 'postgres://palisade:s3cr@t@db.example:5432/x', 's3cr'],
