@@ -10,6 +10,10 @@ export type NewOrder = Pick<
   'id' | 'site' | 'kind' | 'token' | 'content' | 'issuedAtMs' | 'expiresAtMs' | 'overdueAtMs'
 >
 
+export async function storeOrder(tx: Db, order: NewOrder): Promise<void> {
+  await storeOrders(tx, [order])
+}
+
 export async function storeOrders(tx: Db, stored: readonly NewOrder[]): Promise<void> {
   await tx.insert(orders).values([...stored])
 }
