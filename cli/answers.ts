@@ -57,7 +57,9 @@ export const statusSchema = z.looseObject({
     z.looseObject({
       name: z.string(),
       address: z.string(),
+      /** The row of the model table, and what the device says that it is. */
       model: z.string(),
+      modelRead: valueSchema,
       firmware: valueSchema,
       link: valueSchema,
       outlets: z.array(

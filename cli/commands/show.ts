@@ -97,9 +97,9 @@ export function pduTables(pdus: SiteStatus['pdus'], nowMs: number): Table[] {
   return [
     {
       title: 'PDUs',
-      columns: ['name', 'address', 'model', 'firmware', 'link'],
-      rows: pdus.map(({ name, address, model, firmware, link }) => {
-        return [name, address, model, text(firmware), text(link)]
+      columns: ['name', 'address', 'model', 'device', 'firmware', 'link'],
+      rows: pdus.map(({ name, address, model, modelRead, firmware, link }) => {
+        return [name, address, model, text(modelRead), text(firmware), text(link)]
       }),
     },
     {

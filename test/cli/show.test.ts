@@ -49,6 +49,7 @@ const STATUS: SiteStatus = statusSchema.parse({
       name: 'pdu-a',
       address: '192.168.1.101',
       model: 'ibm-ipdu',
+      modelRead: live('DPI C13'),
       firmware: live('OPDP_sIBM_v01.3'),
       link: live('OK'),
       outlets: [
@@ -118,8 +119,8 @@ Systems on hypervisor PSERVER3
 test('PDUs list their used outlets with class and owner', () => {
   expect(text(pduTables(STATUS.pdus, NOW_MS))).toBe(`\
 PDUs
-  name   address        model     firmware         link
-  pdu-a  192.168.1.101  ibm-ipdu  OPDP_sIBM_v01.3  OK
+  name   address        model     device   firmware         link
+  pdu-a  192.168.1.101  ibm-ipdu  DPI C13  OPDP_sIBM_v01.3  OK
 
 Used outlets
   PDU    outlet  state                class  owner
