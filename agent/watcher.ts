@@ -141,7 +141,7 @@ export class Watcher {
     if (provenAt === undefined) return this.#observe('server', server, 'wiring', 'unproven')
     const key = `server ${server} wiring`
     if (this.#reported.get(key) !== provenAt) this.#reported.delete(key)
-    this.#observe('server', server, 'wiring', 'proven', '', provenAt)
+    this.#observe('server', server, 'wiring', 'proven', `by a test at ${provenAt}`, provenAt)
     this.#reported.set(key, provenAt)
   }
 

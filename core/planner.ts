@@ -115,7 +115,7 @@ function guestUnavailable(server: string): ResolveRefusal {
   }
 }
 
-function addressOf({ cluster, number, address, port }: ClusterSystem): SystemAddress {
+export function addressOf({ cluster, number, address, port }: ClusterSystem): SystemAddress {
   return { cluster, number, address, port }
 }
 

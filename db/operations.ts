@@ -1,5 +1,5 @@
-// Restores (and, later, tests): asked for here, then moved on by what the agents' records say.
-import { and, eq, isNull, sql } from 'drizzle-orm'
+// Restores and tests: asked for here, then moved on by what the agents' records say.
+import { and, asc, eq, isNull, sql } from 'drizzle-orm'
 import type { Db } from './client.ts'
 import { operations } from './schema.ts'
 
@@ -24,6 +24,14 @@ export async function openOperation(
     .onConflictDoNothing()
     .returning({ id: operations.id })
   return opened.length === 1
+}
+
+export async function listOpenOperations(db: Db, site: string): Promise<OperationRow[]> {
+  return await db
+    .select()
+    .from(operations)
+    .where(and(eq(operations.site, site), isNull(operations.endedAt)))
+    .orderBy(asc(operations.requestedAt))
 }
 
 export type FoldedOperation = Omit<OperationRow, 'origin' | 'bodyHash' | 'endKnownAtMs'>

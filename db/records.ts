@@ -1,5 +1,5 @@
 // The agents' journals as they were reported, and the signed heads over them.
-import { and, asc, eq, gt, gte, inArray, lt, lte, or, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, gte, inArray, isNotNull, lt, lte, max, or, sql } from 'drizzle-orm'
 import type { Db } from './client.ts'
 import { heads, records } from './schema.ts'
 
@@ -137,6 +137,29 @@ function matches(db: Db, site: string, { server, from, to }: AuditFilter) {
     from === undefined ? undefined : gte(records.at, from),
     to === undefined ? undefined : lt(records.at, to),
   )
+}
+
+/** Orders in which a stop notice of this server was heard, the newest first. */
+export async function listNoticedOrders(
+  db: Db,
+  { site, server }: { site: string; server: string },
+  limit: number,
+): Promise<string[]> {
+  const rows = await db
+    .select({ order: records.order, newest: max(records.at) })
+    .from(records)
+    .where(
+      and(
+        eq(records.site, site),
+        eq(records.server, server),
+        eq(records.kind, 'noticed'),
+        isNotNull(records.order),
+      ),
+    )
+    .groupBy(records.order)
+    .orderBy(desc(max(records.at)))
+    .limit(limit)
+  return rows.flatMap(({ order }) => order ?? [])
 }
 
 /** All records of these orders, by time; those of one order may lie far apart. */

@@ -12,6 +12,7 @@ import {
   primaryKey,
   uniqueIndex,
 } from 'drizzle-orm/pg-core'
+import type { OperationKind } from '../core/operation.ts'
 import { instant, word } from './columns.ts'
 
 const count = (name: string) => bigint(name, { mode: 'number' })
@@ -125,7 +126,7 @@ export const resets = pgTable(
   ],
 )
 
-/** Restores and, later, tests. */
+/** Restores and tests. */
 export const operations = pgTable(
   'operations',
   {
@@ -149,7 +150,7 @@ export const orders = pgTable(
   {
     id: word('id').primaryKey(),
     site: word('site').notNull(),
-    kind: word('kind').$type<'reset' | 'restore'>().notNull(),
+    kind: word('kind').$type<'reset' | OperationKind>().notNull(),
     token: word('token').notNull(),
     /** What the token says: stands in for a request that no record tells. */
     content: json('content').notNull(),

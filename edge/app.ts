@@ -16,6 +16,8 @@ import { operationRoutes } from './routes/operations.ts'
 import { operatorLogRoutes } from './routes/operator-log.ts'
 import { resetRoutes } from './routes/resets.ts'
 import { siteRoutes } from './routes/sites.ts'
+import { softResetTimeRoutes } from './routes/soft-reset-times.ts'
+import { testRoutes } from './routes/tests.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 
 const BODY_MAX = 65_536
@@ -49,6 +51,8 @@ export function createApp(deps: AppDeps) {
     .route('/', siteRoutes(deps))
     .route('/', resetRoutes(deps))
     .route('/', operationRoutes(deps))
+    .route('/', testRoutes(deps))
+    .route('/', softResetTimeRoutes(deps))
     .route('/', agentRoutes(deps))
     .route('/', tokenRoutes(deps))
     .route('/', auditRoutes(deps))

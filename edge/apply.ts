@@ -1,13 +1,15 @@
 // PUT of a site document: judged, compared with what is running, stored as the next revision, and reported
 // item by item (spec domain.md §8).
 import { validateSite } from '../core/limits.ts'
-import type { SiteDocument } from '../core/site.ts'
+import { plannedFeeds } from '../core/planner.ts'
+import { findServer, type SiteDocument } from '../core/site.ts'
 import type { Running } from '../core/site-diff/refusals.ts'
 import { diffSite, type SiteDiff } from '../core/site-diff.ts'
 import { type AgentRow, listAgents } from '../db/agents.ts'
 import type { Db } from '../db/client.ts'
 import { appendEvents } from '../db/events.ts'
 import { listObservations, type ObservationRow } from '../db/observations.ts'
+import { listOpenOperations } from '../db/operations.ts'
 import { listOpenResets, listResets } from '../db/resets.ts'
 import { applyDocument, ensureSite, findSite, lockSite, type SiteRow } from '../db/sites.ts'
 import { ApiError } from './errors.ts'
@@ -83,7 +85,32 @@ async function plan(
   // Agents may hold a newer revision than a database that was restored: only a higher one reaches them.
   const held = (await listAgents(db, name)).map((agent) => agent.revision)
   const revision = changed ? Math.max(from, ...held) + 1 : from
-  return { name, diff, warnings: verdict.warnings, changed, from, revision }
+  const proven = await provenWiring(db, name, previous, verdict.site)
+  const warnings = verdict.warnings.filter(
+    ({ code, subject }) => code !== 'wiring-unproven' || !proven.has(subject),
+  )
+  return { name, diff, warnings, changed, from, revision }
+}
+
+/** Servers whose wiring an agent found proven, and whose feeds stay as they are. */
+async function provenWiring(
+  db: Db,
+  site: string,
+  previous: SiteDocument | undefined,
+  next: SiteDocument,
+): Promise<Set<string>> {
+  const observed = await listObservations(db, site)
+  const feedsOf = (document: SiteDocument, server: string) => {
+    const found = findServer(document, server)
+    return found && JSON.stringify(plannedFeeds(document, found))
+  }
+  const proven = observed.filter(
+    ({ subject, attribute, value }) =>
+      subject === 'server' && attribute === 'wiring' && value === 'proven',
+  )
+  const names = proven.map(({ name }) => name)
+  const same = (name: string) => previous && feedsOf(previous, name) === feedsOf(next, name)
+  return new Set(names.filter(same))
 }
 
 /** What stands in the way of changes. Off counts only as read by an agent that is heard. */
@@ -102,7 +129,7 @@ async function running(
     ),
   )
   return {
-    openOrders: open.map(({ server }) => server),
+    openOrders: [...open, ...(await listOpenOperations(db, site))].map(({ server }) => server),
     heldFeeds: await heldFeeds(db, site, previous, observed),
     powerOff: observed
       .filter(({ subject, attribute }) => subject === 'server' && attribute === 'power')

@@ -144,7 +144,7 @@ async function refold(tx: Db, batch: Batch, id: string): Promise<NewEvent[]> {
   const content = orderSchema.safeParse((await findOrder(tx, id))?.content)
   const order = content.success && content.data.site === site ? content.data : undefined
   if (id.startsWith('opr_')) {
-    const view = foldOperation(records, order?.kind === 'restore' ? order : undefined)
+    const view = foldOperation(records, order?.kind === 'reset' ? undefined : order)
     if (!view) return []
     const requestedAt = requestedAtOf(order, view.startedAt ?? nowWall)
     const { server, status, endedAt } = view

@@ -81,7 +81,7 @@ async function settle({ db, site, clock }: Watch, order: OrderRow, fate: Fate): 
     const server =
       order.kind === 'reset'
         ? await closeReset(tx, closing, fate)
-        : await closeRestore(tx, closing, fate)
+        : await closeOperation(tx, closing, fate)
     if (server === undefined) return false
     const type = order.kind === 'reset' ? 'reset' : 'operation'
     const payload = { id, server, status: fate.status, code: fate.code }
@@ -108,7 +108,7 @@ async function closeReset(tx: Db, closing: Closing, fate: Fate): Promise<string 
   return closed ? row.server : undefined
 }
 
-async function closeRestore(tx: Db, closing: Closing, fate: Fate): Promise<string | undefined> {
+async function closeOperation(tx: Db, closing: Closing, fate: Fate): Promise<string | undefined> {
   const row = await findOperation(tx, closing.id)
   if (!row) return undefined
   const { status, endedAt } = closing

@@ -105,6 +105,9 @@ export const statusSchema = z
         pdu: value,
         esxi: value,
         identity: value,
+        wiring: value.openapi({
+          description: 'Of its feeds: proven or unproven since their last change',
+        }),
       }),
     ),
     pdus: z.array(

@@ -140,6 +140,7 @@ function showServer(server: Server, values: Values) {
     pdu: server.pduControl ? values.show(find('pdu'), '--') : never(),
     esxi: server.hypervisor ? values.show(find('link'), '--') : never(),
     identity: values.show(identity, '--', bmc?.value ?? '--'),
+    wiring: server.feeds.length > 0 ? values.show(find('wiring'), '--') : never(),
   }
 }
 

@@ -1,5 +1,7 @@
 // What the API shows, as schemas: one place, so that the OpenAPI document and the answers agree.
 import { z } from '@hono/zod-openapi'
+import { offTimeWarning } from '../core/drill/preconditions.ts'
+import { OPERATIONS, PDU_TEST_MODES } from '../core/operation.ts'
 import { GRADES, RESULTS } from '../core/outcome.ts'
 import { RESET_MODES } from '../core/plan.ts'
 import type { OperationRow } from '../db/operations.ts'
@@ -70,12 +72,47 @@ export const operationSchema = z
   .object({
     id: z.string(),
     site: z.string(),
-    operation: z.literal('restore'),
+    operation: z.enum(OPERATIONS),
     server: z.string(),
+    system: z.number().int().nullable().openapi({ description: 'Of a soft-reset test' }),
+    test: z
+      .object({
+        mode: z.enum(PDU_TEST_MODES),
+        pdu: z.string().optional(),
+        offTimeMs: z.number().int(),
+        waitTimeMs: z.number().int(),
+        leaveUp: z.boolean(),
+      })
+      .nullable()
+      .openapi({ description: 'Of a PDU test' }),
     requestedBy: z.string(),
     requestedAt: instant,
     status: z.enum(['running', 'done', 'failed', 'aborted', 'unknown']),
+    code: z.string().nullable(),
     detail: z.string().nullable(),
+    warnings: z.array(z.string()),
+    feeds: z
+      .array(
+        z.object({
+          pdu: z.string(),
+          outlet: z.number().int(),
+          verdict: z.enum(['right', 'mis-cabled', 'not-logged', 'not-back']),
+          loss: z
+            .object({
+              server: z.string(),
+              sensor: z.number().int(),
+              what: z.string(),
+              lostAt: instant,
+              returnedAt: instant.optional(),
+            })
+            .optional(),
+        }),
+      )
+      .openapi({ description: 'Of a serial PDU test: which supply logged the loss of each feed' }),
+    softResetMs: z
+      .number()
+      .nullable()
+      .openapi({ description: 'Of a soft-reset test: from the soft request to the stop notice' }),
     startedAt: instant.nullable(),
     endedAt: instant.nullable(),
     steps: z.array(stepSchema),
@@ -89,7 +126,9 @@ export function resetOf(row: Pick<ResetRow, 'view'>): ResetView {
 }
 
 export function operationOf(row: Pick<OperationRow, 'view'>): OperationAnswer {
-  return row.view as OperationAnswer
+  const view = row.view as Omit<OperationAnswer, 'warnings'>
+  const warning = view.test && offTimeWarning(view.test.offTimeMs / 1000)
+  return { ...view, warnings: warning ? [warning] : [] }
 }
 
 /** Whether it is settled what became of the target: what a long poll waits for. */

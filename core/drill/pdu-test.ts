@@ -13,7 +13,7 @@ export const NEW_EVENTS_TIMEOUT_MS = 5000
 /** A loss that nobody has logged so long after the feed came back will not be. */
 export const LOGGED_WITHIN_MS = 10_000
 /** A supply must be good again within this time after its feed is read on. */
-export const SUPPLY_GOOD_WITHIN_MS = 60_000
+export const SUPPLY_GOOD_WITHIN_MS = 30_000
 /** From one look to the next while nothing is switched. */
 export const WATCH_EVERY_MS = 1000
 

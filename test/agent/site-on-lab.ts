@@ -24,7 +24,7 @@ import {
   publicSealingJwk,
   publicSigningJwk,
 } from '../../protocol/keys.ts'
-import type { Order, ResetOrder, RestoreOrder } from '../../protocol/order.ts'
+import type { OperationOrder, Order, ResetOrder, RestoreOrder } from '../../protocol/order.ts'
 import { signOrder } from '../../protocol/order-token.ts'
 import type { JournalRecord, RecordOf } from '../../protocol/report.ts'
 import { operationId, resetId } from '../../protocol/reset-id.ts'
@@ -335,8 +335,8 @@ export class SiteOnLab {
     return view
   }
 
-  /** Waits until a restore has ended. */
-  async operation(order: RestoreOrder, timeoutMs = 30_000): Promise<OperationView> {
+  /** Waits until a restore or test has ended. */
+  async operation(order: OperationOrder, timeoutMs = 30_000): Promise<OperationView> {
     const fold = async () => foldOperation(await this.recordsOf(order.id), order)
     await this.until(`${order.id} has ended`, timeoutMs, async () => {
       return ((await fold())?.endedAt ?? null) !== null

@@ -9,8 +9,8 @@ import type { Caller } from '../../edge/auth.ts'
 import { enrol, offerEnrolment } from '../../edge/enrolment.ts'
 import { CLOSE, Hub, type LinkState } from '../../edge/hub.ts'
 import { localSignals } from '../../edge/node/signals.ts'
+import { acceptOperation } from '../../edge/operations.ts'
 import type { Deps } from '../../edge/ports.ts'
-import { acceptRestore } from '../../edge/restore.ts'
 import { operationOf, resetOf } from '../../edge/views.ts'
 import { hashRecord, signHead, signHello, ZERO_HASH } from '../../protocol/chain.ts'
 import { generateSigningJwk, importSigningKey, publicSigningJwk } from '../../protocol/keys.ts'
@@ -97,7 +97,8 @@ async function scene(db: Db, site: string) {
     },
     reset: (key: string, server = 'PSERVER1') =>
       resetAcceptance(deps)({ site, target: { server }, mode: 'ladder', reason: 'x' }, key, ADMIN),
-    restore: (key: string) => acceptRestore(deps, { site, server: 'PSERVER1' }, key, ADMIN),
+    restore: (key: string) =>
+      acceptOperation(deps, { kind: 'restore', site, server: 'PSERVER1' }, { key, caller: ADMIN }),
     find: async (id: string) => {
       const row = await findReset(db, id)
       return row && resetOf(row)
