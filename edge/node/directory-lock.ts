@@ -1,6 +1,6 @@
 // One control plane per data directory: the embedded database takes no lock of its own, and two that open
 // the same files corrupt them (spec stack.md §4).
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const held = new Set<string>()
@@ -13,17 +13,7 @@ const held = new Set<string>()
 export function lockDirectory(directory: string): () => void {
   const file = join(directory, 'lock')
   if (held.has(file)) throw new Error(`${directory} is in use by this very process`)
-  if (!tryCreate(file)) {
-    const owner = readOwner(file)
-    // After a restart of a container the new process may have the very number of the old one.
-    if (owner !== process.pid && isAlive(owner)) {
-      throw new Error(
-        `${directory} is in use by process ${owner}; stop it or choose another --data`,
-      )
-    }
-    removeStale(file, owner)
-    if (!tryCreate(file)) throw new Error(`${directory} was taken by another process just now`)
-  }
+  if (!tryCreate(file)) takeOver(directory, file)
   held.add(file)
   return () => {
     held.delete(file)
@@ -31,14 +21,53 @@ export function lockDirectory(directory: string): () => void {
   }
 }
 
+/** Whole or not at all: a lock that names nobody yet would look like that of a dead process. */
 function tryCreate(file: string): boolean {
+  const draft = writeDraft(file)
   try {
-    writeFileSync(file, `${process.pid}\n`, { flag: 'wx', mode: 0o600 })
+    linkSync(draft, file)
     return true
   } catch (error) {
     if (isCode(error, 'EEXIST')) return false
     throw error
+  } finally {
+    rmSync(draft, { force: true })
   }
+}
+
+function writeDraft(file: string): string {
+  const draft = `${file}.${process.pid}`
+  writeFileSync(draft, `${process.pid}\n`, { mode: 0o600 })
+  return draft
+}
+
+/** Several starters may find the same dead owner: only the one with the right to it replaces its lock. */
+function takeOver(directory: string, file: string): void {
+  refuseLiving(directory, file)
+  const right = `${file}-takeover`
+  if (!tryCreate(right)) {
+    if (!isAlive(readOwner(right))) rmSync(right, { force: true })
+    throw takenJustNow(directory)
+  }
+  try {
+    // Whoever had the right before may have used it.
+    refuseLiving(directory, file)
+    if (existsSync(file)) renameSync(writeDraft(file), file)
+    else if (!tryCreate(file)) throw takenJustNow(directory)
+  } finally {
+    rmSync(right, { force: true })
+  }
+}
+
+function refuseLiving(directory: string, file: string): void {
+  const owner = readOwner(file)
+  // After a restart of a container the new process may have the very number of the old one.
+  if (owner === process.pid || !isAlive(owner)) return
+  throw new Error(`${directory} is in use by process ${owner}; stop it or choose another --data`)
+}
+
+function takenJustNow(directory: string): Error {
+  return new Error(`${directory} is in use: another process took it just now`)
 }
 
 function readOwner(file: string): number {
@@ -58,25 +87,6 @@ function isAlive(pid: number): boolean {
   } catch (error) {
     return isCode(error, 'EPERM')
   }
-}
-
-/** Two starters may find the same dead owner: what was moved away is looked at, and a living lock put back. */
-function removeStale(file: string, owner: number): void {
-  const aside = `${file}.${process.pid}`
-  try {
-    renameSync(file, aside)
-  } catch (error) {
-    if (isCode(error, 'ENOENT')) return
-    throw error
-  }
-  if (!Object.is(readOwner(aside), owner)) {
-    try {
-      linkSync(aside, file)
-    } catch (error) {
-      if (!isCode(error, 'EEXIST')) throw error
-    }
-  }
-  rmSync(aside, { force: true })
 }
 
 export function isCode(error: unknown, code: string): boolean {

@@ -144,6 +144,15 @@ describe.skipIf(!ownDevicesInstalled)('devices of the user', () => {
       expect(waitedMs).toBeLessThan(2700)
     })
 
+    test('a BMC that knows no interrupt is reset at once, and once', async () => {
+      const { STOCK } = devices.bmcs
+      const before = STOCK.actions()
+      const end = await api.end((await reset('STOCK')).id)
+      expect(end).toMatchObject({ status: 'complete', result: 'REBOOT', fenced: true })
+      expect(Date.parse(end.fencedAt ?? '') - Date.parse(end.requestedAt)).toBeLessThan(2000)
+      expect(STOCK.actions()).toEqual([...before, 'reset'])
+    })
+
     test('the stock stop notice of the machine ends the ladder before the hard reset', async () => {
       const { DUMPER } = devices.bmcs
       const accepted = await reset('DUMPER')

@@ -218,12 +218,19 @@ describe('stop and second start', () => {
     expect((await oracle().server('PSERVER6')).bmc.executed.nmi).toBe(1)
   })
 
-  test('SIGTERM in the middle of a start leaves no process behind', async () => {
-    const early = start({ port: await freeTcpPort(), data: join(closing.directory(), 'early') })
-    await early.printed(/agent: /)
-    const family = familyOf(early.pid)
-    early.signal('SIGTERM')
-    await early.ended(15_000)
+  test('of two starts at once on fresh data one says why not; the other leaves nothing when stopped halfway', async () => {
+    const data = join(closing.directory(), 'fresh')
+    const place = async () => ({ port: await freeTcpPort(), data })
+    const both = [start(await place()), start(await place())] as const
+    const loser = await Promise.race(both.map((program) => program.ended().then(() => program)))
+    expect(await loser.ended()).toBe(1)
+    expect(loser.output).toMatch(/fresh is in use/)
+    const winner = loser === both[0] ? both[1] : both[0]
+    await winner.printed(/agent: /)
+    const family = familyOf(winner.pid)
+    winner.signal('SIGTERM')
+    await winner.ended(15_000)
+    expect(family.length).toBeGreaterThanOrEqual(4)
     expect(family.filter(isAlive)).toEqual([])
   })
 })
