@@ -1,5 +1,5 @@
 // What the hub has to get to an agent. "Never sent" must be certain, so a send is claimed here first.
-import { and, asc, eq, gt, inArray, isNull, lte, min, or, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, isNull, lte, min, notInArray, or, sql } from 'drizzle-orm'
 import type { Db } from './client.ts'
 import { orders } from './schema.ts'
 
@@ -23,58 +23,58 @@ export async function findOrder(db: Db, id: string): Promise<OrderRow | undefine
   return row
 }
 
-/**
- * Orders that this agent has to be sent: new ones, and those whose arrival it has not acknowledged. One that
- * went to another agent follows only to a successor, which acts under a higher epoch.
- */
-export async function listUndelivered(
-  db: Db,
-  agent: { site: string; name: string; epoch: number },
-): Promise<Pick<OrderRow, 'id' | 'token'>[]> {
-  return await db
-    .select({ id: orders.id, token: orders.token })
-    .from(orders)
-    .where(
-      and(
-        eq(orders.site, agent.site),
-        eq(orders.closed, false),
-        or(
-          isNull(orders.sentTo),
-          and(eq(orders.sentTo, agent.name), isNull(orders.journalledAtMs)),
-          sql`${orders.sentEpoch} < ${agent.epoch}`,
-        ),
-      ),
-    )
-    .orderBy(asc(orders.issuedAtMs))
+export interface ClaimedOrder {
+  id: string
+  token: string
+  issuedAtMs: number
+  /** Of the site document that it was planned by. */
+  revision: number
 }
 
 /**
- * Records that these orders are about to be sent, and returns the ids of those that may be: not one that was
- * closed meanwhile, or was never sent and has expired.
+ * Records that these orders are about to be sent to this agent, and returns them, oldest first: new ones, and
+ * those whose arrival it has not acknowledged. One that went to another agent follows only to a successor,
+ * which acts under a higher epoch; one that was never sent and has expired is not sent any more.
  */
-export async function claimSends(
+export async function claimUndelivered(
   db: Db,
-  send: { ids: readonly string[]; agent: string; epoch: number; nowMs: number },
-): Promise<ReadonlySet<string>> {
-  const { ids, agent, epoch, nowMs } = send
-  if (ids.length === 0) return new Set()
+  agent: {
+    site: string
+    name: string
+    epoch: number
+    nowMs: number
+    /** Sent on this connection, and so on their way. */
+    except: readonly string[]
+  },
+): Promise<ClaimedOrder[]> {
+  const { site, name, epoch, nowMs, except } = agent
   const claimed = await db
     .update(orders)
     .set({
       sentAtMs: sql`coalesce(${orders.sentAtMs}, ${nowMs})`,
-      sentTo: agent,
+      sentTo: name,
       sentEpoch: epoch,
     })
     .where(
       and(
-        inArray(orders.id, [...ids]),
+        eq(orders.site, site),
         eq(orders.closed, false),
         or(gt(orders.expiresAtMs, nowMs), sql`${orders.sentAtMs} is not null`),
-        or(isNull(orders.sentTo), eq(orders.sentTo, agent), sql`${orders.sentEpoch} < ${epoch}`),
+        or(
+          isNull(orders.sentTo),
+          and(eq(orders.sentTo, name), isNull(orders.journalledAtMs)),
+          sql`${orders.sentEpoch} < ${epoch}`,
+        ),
+        except.length === 0 ? undefined : notInArray(orders.id, [...except]),
       ),
     )
-    .returning({ id: orders.id })
-  return new Set(claimed.map(({ id }) => id))
+    .returning({
+      id: orders.id,
+      token: orders.token,
+      issuedAtMs: orders.issuedAtMs,
+      revision: sql<number>`coalesce((${orders.content}->>'revision')::int, 0)`,
+    })
+  return claimed.sort((a, b) => a.issuedAtMs - b.issuedAtMs)
 }
 
 /** Closes an order that expired without ever having been sent. False when it was sent or closed first. */

@@ -1,5 +1,5 @@
 // Sites: one signed document each, counted by revision.
-import { and, asc, eq, gt, inArray, isNotNull } from 'drizzle-orm'
+import { and, asc, eq, gt, inArray } from 'drizzle-orm'
 import type { Db } from './client.ts'
 import { sites } from './schema.ts'
 
@@ -8,15 +8,6 @@ export type SiteRow = typeof sites.$inferSelect
 export async function findSite(db: Db, name: string): Promise<SiteRow | undefined> {
   const [row] = await db.select().from(sites).where(eq(sites.name, name))
   return row
-}
-
-/** Revision of the newest document, without the document: that may have a megabyte. */
-export async function findRevision(db: Db, name: string): Promise<number | undefined> {
-  const [row] = await db
-    .select({ revision: sites.revision })
-    .from(sites)
-    .where(and(eq(sites.name, name), isNotNull(sites.document)))
-  return row?.revision
 }
 
 /**

@@ -5,8 +5,8 @@ import type { Clock, Random } from '../core/ports.ts'
 import type { SiteDocument } from '../core/site.ts'
 import { findAgent, listAgentKeys, noteConnected, noteHeard } from '../db/agents.ts'
 import type { Db } from '../db/client.ts'
-import { claimSends, listUndelivered, noteJournalled } from '../db/orders.ts'
-import { findRevision, findSite } from '../db/sites.ts'
+import { claimUndelivered, noteJournalled } from '../db/orders.ts'
+import { findSite } from '../db/sites.ts'
 import { signSite, verifyHello } from '../protocol/chain.ts'
 import { importVerifyingKey, type SigningKey, type VerifyingKey } from '../protocol/keys.ts'
 import { type FromHub, fromAgentSchema, type Hello } from '../protocol/link.ts'
@@ -67,7 +67,6 @@ export const CLOSE = {
 
 export const HELLO_WITHIN_MS = 10_000
 export const SILENT_AFTER_MS = 30_000
-const CLAIMED_AT_ONCE = 100
 /** Before the hello nothing larger is read. */
 const HELLO_CHARACTERS_MAX = 16_384
 
@@ -75,7 +74,7 @@ export class Hub {
   readonly #ports: HubPorts
   /** Messages of one connection are handled one after the other. */
   readonly #turns = new Map<string, Promise<void>>()
-  /** Orders that went out on a connection, so that it does not get them again for every new one. */
+  /** Orders on their way on a connection, so that it does not get them again for every new one. */
   readonly #sent = new Map<string, Set<string>>()
   /** The dispatch under way, and the one that follows it for all who asked meanwhile. */
   #dispatching: Promise<void> | undefined
@@ -142,8 +141,6 @@ export class Hub {
   async #dispatchOnce(): Promise<void> {
     const active = this.#active()
     if (active) {
-      // An order may be planned by a revision that the agent does not hold yet.
-      await this.#sendSite(active.id, active.state)
       await this.#deliver(active.id, active.state)
     }
     await this.#arm()
@@ -246,7 +243,6 @@ export class Hub {
   async #sendSite(id: string, state: LinkState): Promise<void> {
     const { db, site, sockets, key, clock } = this.#ports
     const held = state.revision ?? 0
-    if (((await findRevision(db, site)) ?? 0) <= held) return
     const row = await findSite(db, site)
     if (!row || row.document === null || row.revision <= held) return
     const { revision } = row
@@ -275,17 +271,16 @@ export class Hub {
     const { agent, epoch = 0 } = state
     const sent = this.#sent.get(id) ?? new Set()
     this.#sent.set(id, sent)
-    const undelivered = await listUndelivered(db, { site, name: agent, epoch })
-    const fresh = undelivered.filter((order) => !sent.has(order.id))
-    for (let from = 0; from < fresh.length; from += CLAIMED_AT_ONCE) {
-      const orders = fresh.slice(from, from + CLAIMED_AT_ONCE)
-      const nowMs = clock.wallMs()
-      const ids = orders.map((order) => order.id)
-      const claimed = await claimSends(db, { ids, agent, epoch, nowMs })
-      for (const order of orders) {
-        sent.add(order.id)
-        if (claimed.has(order.id)) this.#say(id, { type: 'order', token: order.token, nowMs })
-      }
+    const nowMs = clock.wallMs()
+    const except = [...sent]
+    const orders = await claimUndelivered(db, { site, name: agent, epoch, nowMs, except })
+    // An order may be planned by a revision that the agent does not hold yet.
+    const revision = Math.max(0, ...orders.map((order) => order.revision))
+    const held = this.#ports.sockets.find(id) ?? state
+    if (revision > (held.revision ?? 0)) await this.#sendSite(id, held)
+    for (const { id: order, token } of orders) {
+      sent.add(order)
+      this.#say(id, { type: 'order', token, nowMs })
     }
   }
 
@@ -293,6 +288,7 @@ export class Hub {
     if (state.agent === undefined) return this.#refuse(id, CLOSE.refused, 'no hello yet')
     const { db, site, clock } = this.#ports
     await noteJournalled(db, { id: order, site, nowMs: clock.wallMs() })
+    this.#sent.get(id)?.delete(order)
   }
 
   async #takeReport(id: string, state: LinkState, raw: unknown): Promise<void> {
