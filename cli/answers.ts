@@ -51,6 +51,7 @@ export const statusSchema = z.looseObject({
       bmc: valueSchema,
       pdu: valueSchema,
       esxi: valueSchema,
+      wiring: valueSchema.optional(),
     }),
   ),
   pdus: z.array(
@@ -170,9 +171,43 @@ export const operationSchema = z.looseObject({
   id: z.string(),
   server: z.string().optional(),
   status: z.string(),
+  code: z.string().nullish(),
   detail: z.string().nullish(),
+  warnings: z.array(z.string()).optional(),
+  feeds: z
+    .array(
+      z.looseObject({
+        pdu: z.string(),
+        outlet: z.number(),
+        verdict: z.string(),
+        loss: z
+          .looseObject({
+            server: z.string(),
+            sensor: z.number(),
+            lostAt: z.string(),
+            returnedAt: z.string().optional(),
+          })
+          .optional(),
+      }),
+    )
+    .optional(),
+  softResetMs: z.number().nullish(),
   startedAt: z.string().nullish(),
   endedAt: z.string().nullish(),
   steps: z.array(stepSchema),
 })
+export const softResetTimesSchema = z.looseObject({
+  server: z.string(),
+  hardResetAfterMs: z.number(),
+  times: z.array(z.looseObject({ order: z.string(), at: z.string(), tookMs: z.number() })),
+  recommended: z
+    .looseObject({
+      maxMs: z.number(),
+      marginMs: z.number(),
+      hardResetAfterMs: z.number().nullable(),
+    })
+    .nullable(),
+})
+export type ShownTimes = z.infer<typeof softResetTimesSchema>
+
 export type ShownOperation = z.infer<typeof operationSchema>

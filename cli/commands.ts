@@ -3,6 +3,7 @@ import type { Command } from './command.ts'
 import { agentEnroll } from './commands/agent.ts'
 import { applyCommand } from './commands/apply.ts'
 import { auditCommand, auditVerify } from './commands/audit.ts'
+import { drillTimes } from './commands/drill.ts'
 import { dumpCommand } from './commands/dump.ts'
 import { operatorLogCommand } from './commands/operator-log.ts'
 import { resetCommand } from './commands/reset.ts'
@@ -17,6 +18,7 @@ import {
 } from './commands/show.ts'
 import { showReset, showResets } from './commands/show-resets.ts'
 import { showSettings } from './commands/show-settings.ts'
+import { testPdu, testSoftReset } from './commands/test.ts'
 import { tokenCreate, tokenList, tokenRevoke } from './commands/token.ts'
 import { versionCommand } from './commands/version.ts'
 
@@ -32,6 +34,9 @@ export const COMMANDS: readonly Command[] = [
   showReset,
   resetCommand,
   restoreCommand,
+  testPdu,
+  testSoftReset,
+  drillTimes,
   auditCommand,
   auditVerify,
   operatorLogCommand,
