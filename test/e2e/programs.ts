@@ -11,9 +11,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 export const ROOT = join(import.meta.dirname, '..', '..')
 
 const running = new Set<ChildProcess>()
-// What a failed hook left behind must not outlive the run.
+// What an interrupted run left behind must not outlive it: asked to end, each ends its own children too.
 process.once('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
+  for (const child of running) {
+    child.kill('SIGCONT')
+    child.kill('SIGTERM')
+  }
 })
 
 export interface LaunchOptions {
