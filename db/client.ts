@@ -74,3 +74,14 @@ function connect(url: string, { connections = 5, statementTimeoutMs }: OpenOptio
   }
   return postgres(url, settings)
 }
+
+/**
+ * `Promise.all` for work in one transaction: waits for every part before it throws. A part that went on after
+ * the transaction was rolled back would run its next statement in somebody else's.
+ */
+export async function together<T extends readonly unknown[]>(
+  ...parts: { readonly [K in keyof T]: Promise<T[K]> }
+): Promise<T> {
+  await Promise.allSettled(parts)
+  return (await Promise.all(parts)) as unknown as T
+}

@@ -4,7 +4,7 @@ import { type ArbiterView, arbitrate, STOPPED_WITHOUT_REGISTRATION_MS } from '..
 import type { Plan, ResetMode, SystemAddress } from '../core/plan.ts'
 import { planReset, type ResolvedTarget, resolveRequester, resolveTarget } from '../core/planner.ts'
 import { type SiteDocument, systemsOf } from '../core/site.ts'
-import type { Db } from '../db/client.ts'
+import { type Db, together } from '../db/client.ts'
 import { appendEvents } from '../db/events.ts'
 import { storeOrders } from '../db/orders.ts'
 import {
@@ -102,13 +102,13 @@ async function acceptAll(
   const row = await lockSite(tx, name)
   if (!row) throw unknownSite(name)
   // Asked together: the site's lock is held, so nothing changes between them.
-  const [rows, standing] = await Promise.all([
+  const [rows, standing] = await together(
     findResets(
       tx,
       asked.map(({ id }) => id),
     ),
     readStanding(tx, name, nowMs),
-  ])
+  )
   const known = new Map(rows.map((reset) => [reset.id, { ...reset, view: resetOf(reset) }]))
   const desk = { name, row, nowMs, connected, standing, known, accepted: new Map() }
   const outcomes = asked.map((one) => attempt(() => judge(deps, desk, one)))
@@ -223,11 +223,11 @@ interface Standing {
 
 async function readStanding(tx: Db, site: string, nowMs: number): Promise<Standing> {
   const since = new Date(nowMs - STOPPED_WITHOUT_REGISTRATION_MS).toISOString()
-  const [open, loose, completed] = await Promise.all([
+  const [open, loose, completed] = await together(
     listOpenResets(tx, site),
     listLooseServers(tx, site),
     listCompletedSince(tx, site, since),
-  ])
+  )
   return { open, loose, completed }
 }
 
@@ -282,14 +282,10 @@ function makeOrder(
 /** Written together; whatever of it fails takes the rest back with the transaction. */
 async function storeAccepted(tx: Db, deps: Deps, accepted: readonly Accepted[]): Promise<void> {
   if (accepted.length === 0) return
-  const tokens = await Promise.all(accepted.map(({ order }) => signOrder(order, deps.key.sign)))
   const at = deps.clock.wall()
-  const [opened] = await Promise.all([
+  const [opened] = await together(
     openResets(tx, accepted.map(resetRow)),
-    storeOrders(
-      tx,
-      accepted.map(({ order }, index) => orderRow(order, tokens[index] ?? '')),
-    ),
+    storeSigned(tx, deps, accepted),
     appendEvents(
       tx,
       accepted.map(({ order: { id, site }, view }) => {
@@ -297,11 +293,18 @@ async function storeAccepted(tx: Db, deps: Deps, accepted: readonly Accepted[]):
         return { site, type: 'reset', at, payload: { id, server, status, requestedBy, reason } }
       }),
     ),
-  ])
+  )
   const taken = accepted.find(({ order }) => !opened.has(order.id))
   if (!taken) return
   const detail = `a reset of ${taken.view.server} is already open`
   throw new ApiError('reset-already-open', detail, { result: 'FAIL' })
+}
+
+async function storeSigned(tx: Db, deps: Deps, accepted: readonly Accepted[]): Promise<void> {
+  const rows = await Promise.all(
+    accepted.map(async ({ order }) => orderRow(order, await signOrder(order, deps.key.sign))),
+  )
+  await storeOrders(tx, rows)
 }
 
 function resetRow({ order: { id, site }, bodyHash, view }: Accepted) {

@@ -78,13 +78,14 @@ export function outletOf(server: number, side: 0 | 1): { pdu: string; outlet: nu
   return { pdu: `pdu-${Math.floor(server / OUTLETS) * 2 + side}`, outlet: 1 + (server % OUTLETS) }
 }
 
-async function ask(process_: ChildProcess, question: FarmQuestion): Promise<FarmAnswer> {
-  const answered = once(process_, 'message')
-  process_.send(question)
-  const ended = once(process_, 'exit').then(() => {
-    throw new Error('the process of the simulated servers ended')
+function ask(process_: ChildProcess, question: FarmQuestion): Promise<FarmAnswer> {
+  return new Promise((resolve, reject) => {
+    const ended = () => reject(new Error('the process of the simulated servers ended'))
+    process_.once('exit', ended)
+    process_.once('message', (answer) => {
+      process_.off('exit', ended)
+      resolve(answer as FarmAnswer)
+    })
+    process_.send(question)
   })
-  ended.catch(() => {})
-  const [answer] = (await Promise.race([answered, ended])) as [FarmAnswer]
-  return answer
 }
