@@ -72,9 +72,17 @@ export async function claimUndelivered(
       id: orders.id,
       token: orders.token,
       issuedAtMs: orders.issuedAtMs,
-      revision: sql<number>`coalesce((${orders.content}->>'revision')::int, 0)`,
+      content: orders.content,
     })
-  return claimed.sort((a, b) => a.issuedAtMs - b.issuedAtMs)
+  return claimed
+    .map(({ content, ...order }) => ({ ...order, revision: revisionOf(content) }))
+    .sort((a, b) => a.issuedAtMs - b.issuedAtMs)
+}
+
+/** Postgres itself cannot look into a document with NUL in it, such as in a reason. */
+function revisionOf(content: unknown): number {
+  const { revision } = content as { revision?: number }
+  return revision ?? 0
 }
 
 /** Closes an order that expired without ever having been sent. False when it was sent or closed first. */
