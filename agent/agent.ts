@@ -1,15 +1,12 @@
 // One agent: its journal, devices, ladders and link, wired together. Everything that lasts is in the
 // journal; everything here is rebuilt from it at start.
 import { STOPPED_WITHOUT_REGISTRATION_MS } from '../core/arbiter.ts'
-import type { Course } from '../core/course.ts'
 import type { Circumstances, Ladder } from '../core/ladder/ladder.ts'
-import type { OperationEnding, Outlet } from '../core/operation.ts'
 import type { Conclusion, Result } from '../core/outcome.ts'
 import type { Plan } from '../core/plan.ts'
-import { plannedFeeds } from '../core/planner.ts'
 import type { Clock, Random } from '../core/ports.ts'
 import type { Shot } from '../core/shot.ts'
-import { findServer, type SiteDocument, systemsOf } from '../core/site.ts'
+import { systemsOf } from '../core/site.ts'
 import { systemState } from '../core/system-state.ts'
 import type { OpeningKey, VerifyingKey } from '../protocol/keys.ts'
 import type { Body } from '../protocol/report.ts'
@@ -25,7 +22,7 @@ import { OrderDesk } from './order-desk.ts'
 import { resumeOrders } from './resume-orders.ts'
 import { SiteHolder, type SiteVerdict } from './site-holder.ts'
 import { Watcher } from './watcher.ts'
-import { createWiringProofs, type WiringProofs } from './wiring-proofs.ts'
+import { Wiring } from './wiring.ts'
 
 export interface AgentOptions {
   clock: Clock
@@ -53,7 +50,7 @@ export class Agent {
   readonly #desk: OrderDesk
   readonly #loose: LooseShots
   readonly #notices = new Notices()
-  readonly #wiring: WiringProofs
+  readonly #wiring: Wiring
   readonly #holder: SiteHolder
   /** The last conclusion that stopped each server. */
   readonly #stopped = new Map<string, { result: Result; at: number }>()
@@ -63,7 +60,6 @@ export class Agent {
     this.#options = options
     const { clock, random, journal, bootId, site, controlPlaneKeys: keys, files } = options
     this.#holder = new SiteHolder(files.site, site, keys)
-    this.#wiring = createWiringProofs(files.wiring)
     this.#loose = createLooseShots(clock, (shot) => this.#settled(shot))
     this.#devices = new Devices({
       clock,
@@ -81,6 +77,9 @@ export class Agent {
       report: (bodies) => this.#report(bodies),
       serverChanged: (server) => this.#showSystems(server),
     })
+    this.#wiring = new Wiring(files.wiring, clock, (server, provenAt) =>
+      this.#watcher.observeWiring(server, provenAt),
+    )
     this.#executor = new Executor({
       clock,
       bootId,
@@ -89,7 +88,8 @@ export class Agent {
       loose: this.#loose,
       struck: (course, shot) => course.stops && this.#struck(course.server, shot),
       concluded: (ladder, conclusion) => this.#concluded(ladder, conclusion),
-      finished: (course, ending) => this.#finished(course, ending),
+      finished: (course, ending) =>
+        this.#wiring.finished(this.#holder.held?.document, course, ending),
       ended: ({ server }) => this.#showSystems(server),
       failed: options.failed,
     })
@@ -189,7 +189,7 @@ export class Agent {
     this.#options.log(`site document revision ${revision} is in force`)
     this.#report([{ kind: 'configured', revision, detail }])
     for (const { name } of document.spec.servers) this.#showSystems(name)
-    this.#showWiring(document)
+    this.#wiring.show(document)
   }
 
   async #unseal(sealed: string, purpose: string): Promise<string> {
@@ -239,11 +239,12 @@ export class Agent {
     const now = this.#options.clock.now()
     const watch = this.#watcher.power(server)
     const fresh = this.#notices.findFresh(server, now)
-    const wiringProvenAt = this.#wiring.find(server, feeds)
+    const site = this.#holder.held?.document
+    const wiringProvenAt = site && this.#wiring.findProof(site, server)
     return {
       ...(fresh ? { freshNotice: { address: fresh.address, wall: fresh.wall } } : {}),
       recentNotice: fresh !== undefined || this.#notices.heardRecently(server, now),
-      loose: this.#loose.list().some((shot) => shot.server === server),
+      loose: this.#loose.list().some((shot) => shot.server === server && shot.stops),
       ...(watch.off ? { watchedOff: watch.off } : {}),
       ...(watch.onSession === undefined ? {} : { onSession: watch.onSession }),
       outletsLastOff: this.#watcher.lastOff(feeds),
@@ -261,28 +262,6 @@ export class Agent {
       pduLink: (pdu) => this.#devices.findPdu(pdu)?.link.state,
       loose: (server) => this.#loose.list().some((shot) => shot.server === server),
       recentNotice: (server) => this.#notices.heardRecently(server, now()),
-    }
-  }
-
-  /** Only a test of all feeds, as they stand in the document now, says anything of the wiring. */
-  #finished({ server }: Course, { wiringProven, feeds: tested = [] }: OperationEnding): void {
-    const site = this.#holder.held?.document
-    const found = site && findServer(site, server)
-    if (!site || !found || wiringProven === undefined) return
-    const name = ({ pdu, outlet }: Outlet) => `${pdu}/${outlet}`
-    const names = new Set(tested.map(name))
-    if (!wiringProven) this.#wiring.refute(server)
-    else if (found.feeds.every((feed) => names.has(name(feed)))) {
-      this.#wiring.prove(server, plannedFeeds(site, found), this.#options.clock.wall())
-    }
-    this.#showWiring(site)
-  }
-
-  #showWiring(site: SiteDocument): void {
-    for (const server of site.spec.servers) {
-      if (server.feeds.length === 0) continue
-      const provenAt = this.#wiring.find(server.name, plannedFeeds(site, server))
-      this.#watcher.observeWiring(server.name, provenAt)
     }
   }
 

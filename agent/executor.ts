@@ -173,7 +173,9 @@ export class Executor {
     this.#options.journal.append([record]).then(
       () => {
         this.#options.concluded(ladder, conclusion)
-        this.give(order, { type: 'recorded' })
+        // A test that the reset ended may wait for this to bring back what it had switched off.
+        const there = this.list().filter(({ server }) => server === course.server)
+        for (const { order: id } of there) this.give(id, { type: 'recorded' })
       },
       (error) => this.#options.failed(error),
     )

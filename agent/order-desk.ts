@@ -123,7 +123,7 @@ export class OrderDesk {
     const accepting = this.#durably(
       journal.append([{ kind: 'accepted', order: id, token, request, plan, ...shape, mono }]),
     )
-    // A ladder without feeds cannot bring back what a test had switched off: the test itself does.
+    // A ladder without feeds cannot bring back what a test had switched off: the test does, afterwards.
     const restore = plan.feeds.length === 0
     const detail = `a reset of ${plan.server} was asked for`
     for (const { order: id } of inTheWay) executor.give(id, { type: 'abort', detail, restore })

@@ -8,6 +8,7 @@ import { openRestore } from '../core/ladder/recovery.ts'
 import { type HistoryEntry, type Mono, resume } from '../core/ladder/resume.ts'
 import { blankLadder } from '../core/ladder/step.ts'
 import type { Result } from '../core/outcome.ts'
+import type { Plan } from '../core/plan.ts'
 import type { Clock } from '../core/ports.ts'
 import type { ShotState } from '../core/shot.ts'
 import type { SiteDocument } from '../core/site.ts'
@@ -39,25 +40,27 @@ export async function resumeOrders(options: ResumeOptions): Promise<void> {
   await noteRecentlyStopped(options)
   for (const order of orders) takeUpLooseShots(options, order)
   const at = { ms: clock.now(), wall: clock.wall() }
-  const reset = new Set<string>()
+  const resets = new Map<string, Plan>()
   for (const { open, records } of orders) {
     const resumed = open ? resume(historyOf(records), bootId, at) : undefined
     if (!resumed) continue
-    reset.add(resumed[0].plan.server)
+    const [{ plan }] = resumed
+    resets.set(plan.server, plan)
     executor.run(resetCourse(resumed))
   }
   for (const { open, records } of orders) {
     const operation = records.find((record) => record.kind === 'operation')
-    if (open && operation) executor.run(resumeOperation(options, operation, records, { at, reset }))
+    if (open && operation)
+      executor.run(resumeOperation(options, operation, records, { at, resets }))
   }
 }
 
-/** A restore goes on. A test ends; what it had switched off comes back, unless a reset has taken that over. */
+/** A restore goes on. A test ends, and what it had switched off comes back. */
 function resumeOperation(
   { site }: ResumeOptions,
   record: RecordOf<'operation'>,
   records: readonly JournalRecord[],
-  { at, reset }: { at: Moment; reset: ReadonlySet<string> },
+  { at, resets }: { at: Moment; resets: ReadonlyMap<string, Plan> },
 ): Move {
   const { order, operation, feeds, test: settings } = record
   const { server } = record.target
@@ -66,8 +69,9 @@ function resumeOperation(
     return restoreCourse(openRestore(blankLadder(order, restorePlan(server, feeds), at.ms), at))
   }
   const plan = pduTestPlan(order, server, { feeds, settings }, site)
-  const shots = reset.has(server) ? [] : shotsOf(records, at)
-  return resumePduTest(plan, shots, at)
+  const reset = resets.get(server)
+  const underWay = reset && { hasFeeds: reset.feeds.length > 0 }
+  return resumePduTest(plan, shotsOf(records, at), underWay, at)
 }
 
 function shotsOf(records: readonly JournalRecord[], { ms }: Moment): ShotState[] {

@@ -1,18 +1,18 @@
 // Which servers' wiring a test has proven, and for which feeds: any change of feeds ends the proof (spec
 // domain.md §2). Kept in one small file that is replaced as a whole.
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
-import type { PlannedFeed } from '../core/plan.ts'
 
 interface Proof {
-  feeds: string
+  /** As `core/wiring.ts` writes it. */
+  wiring: string
   /** RFC 3339. */
   at: string
 }
 
 export interface WiringProofs {
-  /** When the wiring of exactly these feeds was proven. */
-  find(server: string, feeds: readonly PlannedFeed[]): string | undefined
-  prove(server: string, feeds: readonly PlannedFeed[], at: string): void
+  /** When exactly this wiring was proven. */
+  find(server: string, wiring: string): string | undefined
+  prove(server: string, wiring: string, at: string): void
   refute(server: string): void
 }
 
@@ -25,26 +25,18 @@ export function createWiringProofs(file: string): WiringProofs {
     renameSync(`${file}.new`, file)
   }
   return {
-    find(server, feeds) {
+    find(server, wiring) {
       const proof = proofs.get(server)
-      return feeds.length > 0 && proof?.feeds === textOf(feeds) ? proof.at : undefined
+      return proof?.wiring === wiring ? proof.at : undefined
     },
-    prove(server, feeds, at) {
-      proofs.set(server, { feeds: textOf(feeds), at })
+    prove(server, wiring, at) {
+      proofs.set(server, { wiring, at })
       store()
     },
     refute(server) {
       if (proofs.delete(server)) store()
     },
   }
-}
-
-/** A PDU may be renamed, but not replaced or moved to another address. */
-function textOf(feeds: readonly PlannedFeed[]): string {
-  return feeds
-    .map(({ pduAddress, outlet }) => `${pduAddress}/${outlet}`)
-    .sort()
-    .join(' ')
 }
 
 function readProofs(file: string): Record<string, Proof> {

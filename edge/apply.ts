@@ -1,10 +1,10 @@
 // PUT of a site document: judged, compared with what is running, stored as the next revision, and reported
 // item by item (spec domain.md §8).
 import { validateSite } from '../core/limits.ts'
-import { plannedFeeds } from '../core/planner.ts'
-import { findServer, type SiteDocument } from '../core/site.ts'
+import type { SiteDocument } from '../core/site.ts'
 import type { Running } from '../core/site-diff/refusals.ts'
 import { diffSite, type SiteDiff } from '../core/site-diff.ts'
+import { wiringText } from '../core/wiring.ts'
 import { type AgentRow, listAgents } from '../db/agents.ts'
 import type { Db } from '../db/client.ts'
 import { appendEvents } from '../db/events.ts'
@@ -100,16 +100,12 @@ async function provenWiring(
   next: SiteDocument,
 ): Promise<Set<string>> {
   const observed = await listObservations(db, site)
-  const feedsOf = (document: SiteDocument, server: string) => {
-    const found = findServer(document, server)
-    return found && JSON.stringify(plannedFeeds(document, found))
-  }
   const proven = observed.filter(
     ({ subject, attribute, value }) =>
       subject === 'server' && attribute === 'wiring' && value === 'proven',
   )
   const names = proven.map(({ name }) => name)
-  const same = (name: string) => previous && feedsOf(previous, name) === feedsOf(next, name)
+  const same = (name: string) => previous && wiringText(previous, name) === wiringText(next, name)
   return new Set(names.filter(same))
 }
 

@@ -3,7 +3,7 @@ import type { Course, Move } from '../course.ts'
 import type { Action, Input, Moment, PowerLook } from '../ladder/ladder.ts'
 import { readFeeds } from '../ladder/outlet-rung.ts'
 import { lookAtOutlets, lookAtPower, takeAnswer } from '../ladder/turn.ts'
-import type { Outlet } from '../operation.ts'
+import type { OperationEnding, Outlet } from '../operation.ts'
 import type { ShotState } from '../shot.ts'
 import type { LogLook } from '../supply-log.ts'
 import { checked, enterCheck, lookAtLogs } from './check.ts'
@@ -40,8 +40,16 @@ export function openPduTest(plan: PduTestPlan, at: Moment): Move {
   return courseOf(turn.ladder, turn.actions)
 }
 
-/** After a restart of the agent a test does not go on: what it had switched off comes back, and it ends. */
-export function resumePduTest(plan: PduTestPlan, shots: readonly ShotState[], at: Moment): Move {
+/**
+ * After a restart of the agent a test does not go on: what it had switched off comes back, and it ends. With a
+ * reset under way that is the reset's part, or waits for its conclusion where the reset has no feeds.
+ */
+export function resumePduTest(
+  plan: PduTestPlan,
+  shots: readonly ShotState[],
+  reset: { hasFeeds: boolean } | undefined,
+  at: Moment,
+): Move {
   const turn = drillTurn(blankPduTest(plan, { name: 'ended' }), at)
   const { ladder: test } = turn
   test.shots.push(...shots)
@@ -52,7 +60,13 @@ export function resumePduTest(plan: PduTestPlan, shots: readonly ShotState[], at
         device.kind === 'outlet' && device.pdu === feed.pdu && device.outlet === feed.outlet,
     )
   }
-  endEarly(turn, { status: 'aborted', detail: 'the agent was started anew during the test' })
+  const ending: OperationEnding = {
+    status: 'aborted',
+    detail: 'the agent was started anew during the test',
+  }
+  if (!reset) endEarly(turn, ending)
+  else if (reset.hasFeeds || offs.length === 0) finish(turn, ending)
+  else yieldTo(turn, ending)
   return courseOf(turn.ladder, turn.actions)
 }
 
@@ -100,6 +114,9 @@ function take(turn: DrillTurn, input: Input): void {
       return probed(turn, input.answered)
     case 'abort':
       return aborted(turn, input)
+    case 'recorded':
+      if (test.phase.name === 'yielding') endEarly(turn, test.phase.ending)
+      return
     case 'tick':
       return tick(turn)
   }
@@ -166,10 +183,16 @@ function probed(turn: DrillTurn, answered: boolean): void {
   finish(turn, { ...failed('bmc-not-gone', detail), wiringProven: false })
 }
 
-/** A reset comes in the way. Where it does not bring the feeds back itself, this test does, and then ends. */
+/** Where the reset does not bring the feeds back itself, this test does, once the reset has concluded. */
 function aborted(turn: DrillTurn, { detail, restore }: Extract<Input, { type: 'abort' }>): void {
-  if (restore) endEarly(turn, { status: 'aborted', detail })
-  else finish(turn, { status: 'aborted', detail })
+  const ending: OperationEnding = { status: 'aborted', detail }
+  if (restore && turn.ladder.feeds.some(({ cut }) => cut)) yieldTo(turn, ending)
+  else finish(turn, ending)
+}
+
+function yieldTo({ ladder: test }: DrillTurn, ending: OperationEnding): void {
+  delete test.lookAgainAt
+  test.phase = { name: 'yielding', ending }
 }
 
 function tick(turn: DrillTurn): void {

@@ -28,6 +28,8 @@ export type Phase =
   | { name: 'wait'; nextAt: number }
   /** Same: the BMC starts again. */
   | { name: 'back'; until: number; gone: boolean }
+  /** A reset is under way that will not bring the feeds back: nothing is switched on before its conclusion. */
+  | { name: 'yielding'; ending: OperationEnding }
   /** It ends early: what is off is switched on again first. */
   | { name: 'restoring'; until: number; ending: OperationEnding }
   | { name: 'ended' }
@@ -143,6 +145,7 @@ function deadlineOf(phase: Phase): number | undefined {
       return phase.onAt
     case 'wait':
       return phase.nextAt
+    case 'yielding':
     case 'ended':
       return undefined
     default:

@@ -143,6 +143,20 @@ scenario(
 )
 
 scenario(
+  'where the reset has no feeds the test itself brings them back, and ends',
+  { ...serial, site: { pduControl: false } },
+  async (scene) => {
+    const { lab } = scene
+    const order = await start(scene, pduTest(scene))
+    await lab.until('the first feed is cut', 10_000, () => dark(scene) === 1)
+    const reset = await scene.order()
+    expect(await lab.operation(order)).toMatchObject({ status: 'aborted' })
+    expect(dark(scene)).toBe(0)
+    expect(await scene.ended(reset)).toMatchObject({ result: 'DUMP', recovery: 'none' })
+  },
+)
+
+scenario(
   'an agent that dies during a test switches the feed on again at its next start',
   serial,
   async (scene) => {

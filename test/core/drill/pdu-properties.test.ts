@@ -83,7 +83,10 @@ test('a serial test never has two feeds off, never cuts on before the last suppl
         })
       }
       if (abortAt !== undefined) {
-        clock.after(abortAt, () => room.give({ type: 'abort', detail: 'a reset', restore: true }))
+        clock.after(abortAt, () => {
+          room.give({ type: 'abort', detail: 'a reset', restore: true })
+          clock.after(3000, () => room.give({ type: 'recorded' }))
+        })
       }
       const { feeds } = room
       const plan = {

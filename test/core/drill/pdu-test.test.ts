@@ -174,11 +174,14 @@ describe('a reset in the way', () => {
     expect(world.switched).toEqual(['pdu-a off'])
   })
 
-  test('that does not care for feeds leaves it to the test to switch them on', () => {
+  test('that does not care for feeds leaves it to the test to switch them on, once it has concluded', () => {
     const world = new DrillWorld()
     world.start(openPduTest(planOf(world, SAME), world.moment))
     world.clock.advance(2000)
     world.give(abort(true))
+    world.clock.advance(60_000)
+    expect(world.dark).toBe(2)
+    world.give({ type: 'recorded' })
     world.clock.advance(2000)
     expect(world.ending).toMatchObject({ status: 'aborted', detail: 'a reset' })
     expect(world.dark).toBe(0)
@@ -201,7 +204,7 @@ test('after a restart of the agent what was off comes back and the test is over'
   const shots = [
     { id: 3, rung: 'pdu', device, action: 'off', intendedAt: world.clock.now() },
   ] as const
-  const ending = world.run(resumePduTest(planOf(world, SERIAL), shots, world.moment))
+  const ending = world.run(resumePduTest(planOf(world, SERIAL), shots, undefined, world.moment))
   expect(ending.status).toBe('aborted')
   expect(world.dark).toBe(0)
   expect(world.fired.map(({ id }) => id)).toEqual([4])
