@@ -178,10 +178,12 @@ function replay(
   if (caller.scope === 'read') requireOperate(caller, ask.site, [])
   judgeReplay(known, { bodyHash, nowMs })
   const { view } = known
-  // A reset that only a report told of has no body to compare: what it tells of itself must agree.
+  // A reset that only a report told of has no body to compare: what it tells of itself must agree. An agent
+  // of another site may name any id.
   const sameTarget =
     'server' in ask.target ? ask.target.server === view.server : ask.target.system === view.system
-  if (known.bodyHash === null && !(sameTarget && ask.mode === view.mode)) {
+  const agrees = sameTarget && ask.mode === view.mode && ask.site === view.site
+  if (known.bodyHash === null && !agrees) {
     throw new ApiError('idempotency-key-reused', 'this key was used with another request')
   }
   return view
@@ -246,7 +248,10 @@ function arbiterView(
       .filter(({ server, status }) => !(status === 'unknown' && server === target))
       .map(({ id, server }) => ({ order: id, server })),
     loose: loose.map((server) => ({ server })),
-    completed: completed.map(({ server, fencedAt }) => ({ server, at: Date.parse(fencedAt) })),
+    // Instants by an agent's clock: one far ahead must not keep a pair closed for as long.
+    completed: completed
+      .map(({ server, fencedAt }) => ({ server, at: Date.parse(fencedAt) }))
+      .filter(({ at }) => at - nowMs < STOPPED_WITHOUT_REGISTRATION_MS),
   }
 }
 

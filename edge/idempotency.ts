@@ -23,9 +23,17 @@ export function readIdempotencyKey(header: string | undefined): string {
   )
 }
 
-/** By which a second request with the same key is recognised as the same. */
+/**
+ * By which a second request with the same key is recognised as the same.
+ *
+ * @throws ApiError when the body holds half a surrogate pair, which can neither be hashed nor signed.
+ */
 export function hashBody(body: object): string {
-  return hashRecord(body)
+  try {
+    return hashRecord(body)
+  } catch (cause) {
+    throw new ApiError('invalid-request', 'text in the body must be well-formed Unicode', { cause })
+  }
 }
 
 /**

@@ -80,7 +80,14 @@ async function accept(
   const known = await findOperation(tx, id)
   if (known) {
     judgeReplay(known, { bodyHash, nowMs })
-    return operationOf(known)
+    const view = operationOf(known)
+    // One that only a report told of has no body to compare; an agent of another site may name any id.
+    const agrees =
+      known.site === ask.site && view.server === ask.server && view.operation === ask.kind
+    if (known.bodyHash === null && !agrees) {
+      throw new ApiError('idempotency-key-reused', 'this key was used with another request')
+    }
+    return view
   }
   const order: OperationOrder = {
     v: PROTOCOL_VERSION,
