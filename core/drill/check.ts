@@ -21,11 +21,14 @@ export function enterCheck(turn: DrillTurn): void {
   test.phase = { name: 'check', until: at.ms + CHECK_WITHIN_MS }
   lookAtOutlets(turn)
   lookAtPower(turn)
-  if (isSerial(test)) lookAtLogs(turn)
+  if (isSerial(test)) lookAtLogs(turn, true)
 }
 
-/** The server's log from its beginning once, so that troubles of long ago are known; others from their end. */
-export function lookAtLogs(turn: DrillTurn): void {
+/**
+ * The server's log from its beginning once, so that troubles of long ago are known; the others from their end,
+ * and only when they are needed: there may be a thousand of them.
+ */
+export function lookAtLogs(turn: DrillTurn, others: boolean): void {
   const { ladder: test, actions } = turn
   if (test.readingLogs) return
   test.readingLogs = true
@@ -34,9 +37,10 @@ export function lookAtLogs(turn: DrillTurn): void {
     const after = test.logEnds[server]
     return { server, from: after === undefined ? at : { after } }
   }
+  const asked = others ? test.others.map((name) => question(name, 'end')) : []
   actions.push({
     type: 'look-at-events',
-    logs: [question(test.server, 'all'), ...test.others.map((name) => question(name, 'end'))],
+    logs: [question(test.server, 'all'), ...asked],
     timeoutMs: first ? LOG_TIMEOUT_MS : NEW_EVENTS_TIMEOUT_MS,
   })
 }

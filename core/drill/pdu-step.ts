@@ -31,7 +31,7 @@ import {
   probe,
   restoringLooked,
 } from './switching.ts'
-import { judgeSettled, sayTroubles, takeLogs } from './wiring.ts'
+import { judgeSettled, needsOthers, sayTroubles, takeLogs } from './wiring.ts'
 
 /** Opens an accepted test; its first looks decide whether anything is cut at all. */
 export function openPduTest(plan: PduTestPlan, at: Moment): Move {
@@ -163,6 +163,7 @@ function readLogs(turn: DrillTurn, looks: readonly LogLook[]): void {
     return checked(turn, { ...phase, logs })
   }
   test.events = [...test.events, ...fresh]
+  if (looks.length > 1) test.othersRead = true
   if (phase.name === 'settle') return judgeSettled(turn, phase)
   if (phase.name !== 'off') return
   const troubled = new Set(test.troubles.map(({ sensor }) => sensor))
@@ -246,11 +247,11 @@ function lookAgain(turn: DrillTurn): void {
       if (!isSerial(test)) return probe(turn)
       lookAtOutlets(turn)
       lookAtPower(turn)
-      return lookAtLogs(turn)
+      return lookAtLogs(turn, false)
     case 'settle':
       lookAtOutlets(turn)
       lookAtPower(turn)
-      return lookAtLogs(turn)
+      return lookAtLogs(turn, needsOthers(test))
     case 'back':
       return probe(turn)
   }

@@ -60,6 +60,8 @@ export interface PduTest {
   logEnds: Readonly<Record<string, number>>
   /** Written since then. */
   events: readonly TimedEvent[]
+  /** The logs of the others were read after the newest cut. */
+  othersRead: boolean
   /** Sensors that the server's log has ever told of, and their troubles that have not ended. */
   supplies: readonly number[]
   troubles: readonly SupplyTrouble[]
@@ -108,6 +110,7 @@ export function blankPduTest({ feeds, ...plan }: PduTestPlan, phase: Phase): Pdu
     onAt: 0,
     logEnds: {},
     events: [],
+    othersRead: false,
     supplies: [],
     troubles: [],
     findings: [],

@@ -28,6 +28,7 @@ export function enterCut(turn: DrillTurn): void {
   test.phase = { name: 'cut', until: at.ms + OUTLETS_READ_WITHIN_MS }
   test.cutAt = Date.parse(at.wall)
   test.events = []
+  test.othersRead = false
   for (const feed of chosen) {
     feed.attempts = 0
     switchFeed(turn, feed, 'off')

@@ -46,19 +46,34 @@ export function judgeSettled(turn: DrillTurn, phase: Settle): void {
   test.phase = { name: 'wait', nextAt: at.ms + test.settings.waitTimeMs }
 }
 
+function losses(test: PduTest) {
+  const cut = { fromMs: test.cutAt, onMs: test.onAt }
+  return {
+    own: findLoss(
+      test.events.filter(({ server }) => server === test.server),
+      cut,
+    ),
+    other: findLoss(
+      test.events.filter(({ server }) => server !== test.server),
+      cut,
+    ),
+  }
+}
+
+/** The others are asked once in any case, and on while it is not clear whose supply it is. */
+export function needsOthers(test: PduTest): boolean {
+  const { own, other } = losses(test)
+  return !test.othersRead || !own || other !== undefined
+}
+
 /** Where two servers logged a loss nobody can tell which is this feed's: then it proves nothing. */
 function finding(test: PduTest, time: { logged: boolean; over: boolean }): FeedFinding | undefined {
   const [outlet] = test.queue
   if (!outlet) return undefined
-  const cut = { fromMs: test.cutAt, onMs: test.onAt }
-  const own = findLoss(
-    test.events.filter(({ server }) => server === test.server),
-    cut,
-  )
-  const other = findLoss(
-    test.events.filter(({ server }) => server !== test.server),
-    cut,
-  )
+  if (!test.othersRead && test.others.length > 0) {
+    return time.over ? { ...outlet, verdict: 'not-logged' } : undefined
+  }
+  const { own, other } = losses(test)
   const found = other ?? own
   if (!found) return time.logged ? { ...outlet, verdict: 'not-logged' } : undefined
   const { good, ...loss } = own && !own.good ? own : found

@@ -108,13 +108,25 @@ describe.skipIf(findPostgres() === undefined)('tests', () => {
     ])
     expect((await pdu({ mode: 'serial' })).status).toBe(202)
     expect(codes(await pdu({ mode: 'serial' }))).toEqual([409, 'operation-in-progress'])
-    expect(codes(await soft({ system: 10001, cluster: 'db' }))).toEqual([409, 'operation-in-progress'])
+    expect(codes(await soft({ system: 10001, cluster: 'db' }))).toEqual([
+      409,
+      'operation-in-progress',
+    ])
     const reset = await plane.ask('/v1/resets', {
       method: 'POST',
       body: { site, target: { server: 'PSERVER1' }, reason: 'x' },
     })
     expect(reset.status).toBe(202)
     expect(codes(await pdu({ mode: 'serial' }))).toEqual([409, 'reset-already-open'])
+  })
+
+  test('the feeds of a server under test do not change', async () => {
+    expect((await pdu({ mode: 'serial' })).status).toBe(202)
+    const changed = siteFile(site)
+    const { body } = await plane.ask(`/v1/sites/${site}`, { method: 'PUT', body: changed })
+    expect(body.changes).toMatchObject([
+      { subject: 'server', name: 'PSERVER1', result: 'Error', reason: 'reset-in-progress' },
+    ])
   })
 
   test('readers and strangers test nothing', async () => {

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { openPduTest } from '../../../core/drill/pdu-step.ts'
 import { DrillWorld, SERIAL } from './drill-world.ts'
 
-const RUNS = 2000
+const RUNS = 1000
 /** A supply that failed just now may not have been looked at yet. */
 const SEEN_AFTER_MS = 6000
 

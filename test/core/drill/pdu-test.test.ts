@@ -197,15 +197,38 @@ describe('a reset in the way', () => {
   })
 })
 
-test('after a restart of the agent what was off comes back and the test is over', () => {
-  const world = new DrillWorld()
-  world.pdu('pdu-b').order(1, 'off')
-  const device = { kind: 'outlet', pdu: 'pdu-b', outlet: 1 } as const
-  const shots = [
-    { id: 3, rung: 'pdu', device, action: 'off', intendedAt: world.clock.now() },
-  ] as const
-  const ending = world.run(resumePduTest(planOf(world, SERIAL), shots, undefined, world.moment))
-  expect(ending.status).toBe('aborted')
-  expect(world.dark).toBe(0)
-  expect(world.fired.map(({ id }) => id)).toEqual([4])
+describe('after a restart of the agent', () => {
+  const resumed = (reset: { hasFeeds: boolean } | undefined) => {
+    const world = new DrillWorld()
+    world.pdu('pdu-b').order(1, 'off')
+    const device = { kind: 'outlet', pdu: 'pdu-b', outlet: 1 } as const
+    const intendedAt = world.clock.now()
+    const shots = [{ id: 3, rung: 'pdu', device, action: 'off', intendedAt }] as const
+    world.start(resumePduTest(planOf(world, SERIAL), shots, reset, world.moment))
+    world.clock.advance(60_000)
+    return world
+  }
+
+  test('what was off comes back and the test is over', () => {
+    const world = resumed(undefined)
+    expect(world.ending?.status).toBe('aborted')
+    expect(world.dark).toBe(0)
+    expect(world.fired.map(({ id }) => id)).toEqual([4])
+  })
+
+  test('a reset that has feeds brings back what was off, and the test does nothing', () => {
+    const world = resumed({ hasFeeds: true })
+    expect(world.ending?.status).toBe('aborted')
+    expect(world.fired).toEqual([])
+  })
+
+  test('a reset without feeds is waited for', () => {
+    const world = resumed({ hasFeeds: false })
+    expect(world.ending).toBeUndefined()
+    expect(world.fired).toEqual([])
+    world.give({ type: 'recorded' })
+    world.clock.advance(2000)
+    expect(world.ending?.status).toBe('aborted')
+    expect(world.dark).toBe(0)
+  })
 })
