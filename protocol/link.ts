@@ -1,7 +1,7 @@
 // The messages on the one WebSocket between an agent and its hub. The agent dials out; the hub opens with
 // a challenge, so that no clock has to be right for the two to know each other.
 import { z } from 'zod'
-import { recordSchema } from './report.ts'
+import { REVISION_MAX, recordSchema } from './report.ts'
 import { PROTOCOL_VERSION } from './version.ts'
 
 /** Where the WebSocket is opened, with the query parameters `site` and `agent`. */
@@ -27,7 +27,7 @@ export const helloSchema = z.object({
   /** Sequence of the newest record in its journal; 0 when empty. */
   head: z.number().int().nonnegative(),
   /** Of the site document that it holds; 0 for none. */
-  revision: z.number().int().nonnegative(),
+  revision: z.number().int().nonnegative().max(REVISION_MAX),
   version: z.string(),
 })
 export type Hello = z.infer<typeof helloSchema>
@@ -46,7 +46,7 @@ export type Head = z.infer<typeof headSchema>
 export const signedSiteSchema = z.object({
   v,
   site: z.string(),
-  revision: z.number().int().positive(),
+  revision: z.number().int().positive().max(REVISION_MAX),
   document: z.unknown(),
 })
 

@@ -6,6 +6,8 @@ import { GRADES, RESULTS } from '../core/outcome.ts'
 import { RESET_MODES } from '../core/plan.ts'
 import { PROTOCOL_VERSION } from './version.ts'
 
+/** Revisions of a site document are counted in 32 bits. */
+export const REVISION_MAX = 2_147_483_647
 /** Bounds what one record may carry, so that a hostile order cannot fill a journal. */
 export const ORDER_TOKEN_MAX = 32_768
 
@@ -95,7 +97,11 @@ const mono = z.object({ bootId: z.string(), ms: z.number() })
 
 export const bodySchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('started'), version: z.string(), bootId: z.string() }),
-  z.object({ kind: z.literal('configured'), revision: z.number().int(), detail }),
+  z.object({
+    kind: z.literal('configured'),
+    revision: z.number().int().max(REVISION_MAX),
+    detail,
+  }),
   z.object({
     kind: z.literal('accepted'),
     order: orderId,

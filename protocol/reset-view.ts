@@ -72,7 +72,7 @@ export interface OperationView {
 
 /**
  * Folds the records of one reset, in any order and however often they came. The order, where the caller has
- * it, stands in for a request that no record tells. Undefined when neither tells what was asked.
+ * it, tells what was asked. Undefined when neither tells what was asked.
  */
 export function foldReset(
   unordered: Iterable<JournalRecord>,
@@ -83,13 +83,14 @@ export function foldReset(
   // A refusal beside an act is of a second copy of the order: the act counts.
   const acted = records.some(({ kind }) => kind !== 'refused')
   const refused = acted ? undefined : records.findLast((record) => record.kind === 'refused')
-  const request = accepted?.request ?? order?.request ?? refused?.request
+  // What was signed counts; a record that says otherwise changes nothing of it.
+  const request = order?.request ?? accepted?.request ?? refused?.request
   const id = order?.id ?? accepted?.order ?? refused?.order
   const site = order?.site ?? records[0]?.site
   if (request == null || id == null || site === undefined) return undefined
   const concluded = conclusionOf(records)
   return {
-    ...asked(id, site, request, accepted?.plan.kind ?? order?.plan.kind ?? 'P'),
+    ...asked(id, site, request, order?.plan.kind ?? accepted?.plan.kind ?? 'P'),
     ...(refused === undefined ? outcome(records, concluded) : refusal(refused)),
     steps: stepsOf(records),
   }

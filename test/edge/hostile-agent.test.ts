@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { resetId } from '../../protocol/reset-id.ts'
 import { findPostgres } from '../postgres.ts'
-import { startTestPlane, type TestPlane } from './control-plane.ts'
+import { startTestPlane, type TestPlane, until } from './control-plane.ts'
 import { siteFile } from './site.ts'
-import { hardResetBodies, TestAgent } from './test-agent.ts'
+import { acceptedBody, hardResetBodies, TestAgent } from './test-agent.ts'
 
 describe.skipIf(findPostgres() === undefined)('a site with hostile text and records', () => {
   let plane: TestPlane
@@ -83,5 +83,36 @@ describe.skipIf(findPostgres() === undefined)('a site with hostile text and reco
     await liar.tell(...hardResetBodies({ ...order, id }, token))
     const answer = await reset({}, 'guessable')
     expect([answer.status, answer.body.code]).toEqual([422, 'idempotency-key-reused'])
+  })
+  test('a revision beyond counting is stored and believed nowhere', async () => {
+    await agent.connect()
+    const alive = { kind: 'alarm', code: 'x', subject: 'x', detail: '', raised: false } as const
+    expect(await agent.tell({ kind: 'configured', revision: 2 ** 31, detail: '' }, alive)).toBe(2)
+    agent.hangUp()
+    const { nonce } = await agent.dial()
+    await agent.sayHello({ nonce, revision: 2 ** 31 })
+    await until('closed', () => agent.closedWith)
+    expect(agent.closedWith?.code).toBe(4401)
+    const change = siteFile(site)
+    change.spec.hardResetAfterMs = 3000
+    const { body } = await plane.ask(`/v1/sites/${site}`, { method: 'PUT', body: change })
+    expect(body).toMatchObject({ result: 'completed', revision: 2 })
+  })
+
+  test('a record that contradicts its order is stored, and the order stands', async () => {
+    await agent.connect()
+    await reset()
+    const { order, token } = await resetOrder()
+    await reset({ target: { server: 'PSERVER3' } })
+    const claim = (server: string) => {
+      const { request, plan } = order
+      return acceptedBody(
+        { ...order, request: { ...request, server }, plan: { ...plan, server } },
+        token,
+      )
+    }
+    expect(await agent.tell(claim('PSERVER3'), claim('x'.repeat(50_000)))).toBe(2)
+    const { body } = await plane.ask(`/v1/resets/${order.id}`)
+    expect(body).toMatchObject({ server: 'PSERVER1', status: 'accepted' })
   })
 })
