@@ -4,8 +4,7 @@ import { type Move, resetCourse, restoreCourse } from '../core/course.ts'
 import { resumePduTest } from '../core/drill/pdu-step.ts'
 import { resumeSoftResetTest } from '../core/drill/soft-reset-test.ts'
 import type { Moment } from '../core/ladder/ladder.ts'
-import { openRestore } from '../core/ladder/recovery.ts'
-import { type HistoryEntry, type Mono, resume } from '../core/ladder/resume.ts'
+import { type HistoryEntry, type Mono, resume, resumeRestore } from '../core/ladder/resume.ts'
 import { blankLadder } from '../core/ladder/step.ts'
 import type { Result } from '../core/outcome.ts'
 import type { Plan } from '../core/plan.ts'
@@ -57,7 +56,7 @@ export async function resumeOrders(options: ResumeOptions): Promise<void> {
 
 /** A restore goes on. A test ends, and what it had switched off comes back. */
 function resumeOperation(
-  { site }: ResumeOptions,
+  { site, bootId }: ResumeOptions,
   record: RecordOf<'operation'>,
   records: readonly JournalRecord[],
   { at, resets }: { at: Moment; resets: ReadonlyMap<string, Plan> },
@@ -66,7 +65,8 @@ function resumeOperation(
   const { server } = record.target
   if (operation === 'soft-reset-test') return resumeSoftResetTest(order, server, at)
   if (operation === 'restore' || !settings) {
-    return restoreCourse(openRestore(blankLadder(order, restorePlan(server, feeds), at.ms), at))
+    const blank = blankLadder(order, restorePlan(server, feeds), at.ms)
+    return restoreCourse(resumeRestore(blank, historyOf(records), bootId, at))
   }
   const plan = pduTestPlan(order, server, { feeds, settings }, site)
   const reset = resets.get(server)

@@ -17,7 +17,7 @@ import {
 import { switchFeed } from './outlet-rung.ts'
 import { recorded, resumeOn, takeOver } from './recovery.ts'
 import { blankLadder, noteTests } from './step.ts'
-import { end, lookAtOutlets, lookAtPower, note, takeAnswer } from './turn.ts'
+import { end, lookAtOutlets, lookAtPower, note, takeAnswer, turnOf } from './turn.ts'
 
 /** Monotonic ms within one boot of the management server. */
 export interface Mono {
@@ -58,8 +58,7 @@ export function resume(
 ): [Ladder, Action[]] | undefined {
   const accepted = history.find((entry) => entry.kind === 'accepted')
   if (!accepted || history.some(({ kind }) => kind === 'ended')) return undefined
-  const instant: Instant = (mono) =>
-    mono.bootId === bootId && mono.ms <= at.ms ? mono.ms : undefined
+  const instant = instantsOf(bootId, at)
   const ladder = blankLadder(accepted.order, accepted.plan, instant(accepted.mono) ?? at.ms)
   ladder.spareDump = accepted.recentNotice ?? false
   ladder.offOnly = accepted.loose ?? false
@@ -74,6 +73,24 @@ export function resume(
   if (ladder.conclusion) goOnConcluded(turn, recoveryAt)
   else goOn(turn)
   return [turn.ladder, turn.actions]
+}
+
+/** Takes up a restore in the same way, from its ladder as it was before anything was switched. */
+export function resumeRestore(
+  blank: Ladder,
+  history: readonly HistoryEntry[],
+  bootId: string,
+  at: Moment,
+): [Ladder, Action[]] {
+  const turn = turnOf(blank, at)
+  for (const feed of turn.ladder.feeds) feed.cut = true
+  replay(turn, history, instantsOf(bootId, at))
+  resumeOn(turn)
+  return [turn.ladder, turn.actions]
+}
+
+function instantsOf(bootId: string, at: Moment): Instant {
+  return (mono) => (mono.bootId === bootId && mono.ms <= at.ms ? mono.ms : undefined)
 }
 
 /** Takes the journal in; returns when the last recovery was recorded. */

@@ -2,8 +2,8 @@
 // first, gives no soft or hard reset a second time and completes on nothing that it cannot know.
 import { describe, expect, test } from 'vitest'
 import type { Action, Ladder } from '../../core/ladder/ladder.ts'
-import { type HistoryEntry, resume } from '../../core/ladder/resume.ts'
-import { step } from '../../core/ladder/step.ts'
+import { type HistoryEntry, resume, resumeRestore } from '../../core/ladder/resume.ts'
+import { blankLadder, step } from '../../core/ladder/step.ts'
 import type { Conclusion } from '../../core/outcome.ts'
 import type { Plan } from '../../core/plan.ts'
 import type { Rung, Shot } from '../../core/shot.ts'
@@ -239,5 +239,37 @@ describe('after the conclusion', () => {
   test('power off by the BMC was concluded: power comes back', () => {
     const off = [intent(1, 'off', 'off'), answer(1, 'accepted')]
     expect(names(goOn(accepted(), ...off, concluded)[1])).toEqual(['on bmc'])
+  })
+})
+
+describe('a restore', () => {
+  const restore = (...history: HistoryEntry[]) =>
+    resumeRestore(blankLadder('opr_1', PLAN, 9000), history, 'boot', AT)
+
+  test('a feed that got its on is looked at, and the other gets it now', () => {
+    expect(names(restore(intent(1, 'on', 'on', 'a'))[1])).toEqual([
+      'on b',
+      'look-at-outlets',
+      'look-at-outlets',
+    ])
+  })
+
+  test('an answered on is not given again, and no shot id comes twice', () => {
+    const [ladder, actions] = restore(
+      intent(1, 'on', 'on', 'a'),
+      intent(2, 'on', 'on', 'b'),
+      answer(1, 'accepted'),
+    )
+    expect(names(actions)).toEqual(['look-at-outlets', 'look-at-outlets'])
+    const read = (pdu: string, value: 'on' | 'off') => {
+      const outlets = [{ outlet: 3, value, raw: '1' }]
+      const look = { pdu, askedAt: 11_000, readAt: wallOf(11_000), outlets, detail: '' }
+      return { type: 'outlets', look } as const
+    }
+    const [half] = step(ladder, read('a', 'on'), { ms: 11_001, wall: wallOf(11_001) })
+    const [, again] = step(half, read('b', 'off'), { ms: 11_002, wall: wallOf(11_002) })
+    expect(fired(again)).toEqual([
+      { id: 3, rung: 'on', device: { kind: 'outlet', pdu: 'b', outlet: 3 }, action: 'on' },
+    ])
   })
 })
