@@ -2,7 +2,11 @@
 // place the test takes over IPC. It dies by its own hand at the point that it was told, as by `kill -9`.
 import { join } from 'node:path'
 import { Agent } from '../../agent/agent.ts'
-import { createStopNoticeListener } from '../../agent/drivers/kdump.ts'
+import {
+  createStopNoticeListener,
+  type StopNotice,
+  type StopNoticeListener,
+} from '../../agent/drivers/kdump.ts'
 import { type Journal, openJournal } from '../../agent/journal.ts'
 import { importOpeningKey, importVerifyingKey } from '../../protocol/keys.ts'
 import { nodeClock, nodeRandom } from '../../runtime/node.ts'
@@ -66,14 +70,20 @@ async function start(options: AgentStart): Promise<void> {
     failed: fail,
   })
   await journal.append([{ kind: 'started', version: 'crash', bootId }])
-  const { port } = await createStopNoticeListener({
-    address: '127.0.0.1',
-    port: options.stopNoticePort,
-    clock: nodeClock,
-    heard: (notice) => agent.takeNotice(notice),
-  })
+  const { port } = await listen(options.stopNoticePort)
   await agent.start()
   say({ type: 'up', stopNoticePort: port })
+}
+
+/** On the port of the life before, unless somebody took that meanwhile. */
+async function listen(port: number): Promise<StopNoticeListener> {
+  const heard = (notice: StopNotice) => agent.takeNotice(notice)
+  const options = { address: '127.0.0.1', clock: nodeClock, heard }
+  try {
+    return await createStopNoticeListener({ ...options, port })
+  } catch {
+    return await createStopNoticeListener({ ...options, port: 0 })
+  }
 }
 
 function tellDurable(journal: Journal): void {

@@ -65,7 +65,8 @@ function story({ records, acts, order }: Trace): string {
       const { start, kind, mono } = record
       const what = kind === 'intent' ? `${record.shot.rung} ${record.shot.id}` : ''
       const of = kind === 'answer' ? `${record.shot} ${record.answer} ${record.detail}` : ''
-      return [{ at: mono.ms, said: `life ${start}: ${kind} ${what}${of}` }]
+      const why = kind === 'concluded' ? JSON.stringify(record.conclusion) : ''
+      return [{ at: mono.ms, said: `life ${start}: ${kind} ${what}${of}${why}` }]
     }),
     ...acts.map(({ at, device, what }) => ({ at, said: `${device} got ${what}` })),
   ].sort((a, b) => a.at - b.at)

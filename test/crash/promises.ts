@@ -70,21 +70,20 @@ function actsIntended(trace: Trace): string[] {
 /** A level command that an earlier life intended comes again only when a fresh look showed the opposite. */
 function looksBeforeRepeats(trace: Trace): string[] {
   const intents = recordsOf(trace, 'intent')
-  return trace.acts.flatMap((act) => {
-    if (act.what !== 'on' && act.what !== 'off') return []
-    const life = trace.livesAt.findLastIndex((startedAt) => startedAt <= act.at)
+  return intents.flatMap(({ shot, start, mono }) => {
+    const { action } = shot
+    if (action !== 'on' && action !== 'off') return []
+    const name = `${deviceOf(shot)} ${action}`
     const before = intents.some(
-      ({ shot, start }) =>
-        start <= life && deviceOf(shot) === act.device && shot.action === act.what,
+      (other) => other.start < start && `${deviceOf(other.shot)} ${other.shot.action}` === name,
     )
     if (!before) return []
-    const since = trace.livesAt[life] ?? 0
+    const since = trace.livesAt[start - 1] ?? 0
     const look = trace.looks.findLast(
-      ({ device, at }) => device === act.device && at > since && at <= act.at,
+      ({ device, at }) => device === deviceOf(shot) && at > since && at <= mono.ms,
     )
-    const name = `${act.device} ${act.what}`
-    if (look === undefined) return [`${name} given again in life ${life + 1} without a look`]
-    return look.what === act.what ? [`${name} given again though it was read ${look.what}`] : []
+    if (look === undefined) return [`${name} intended again in life ${start} without a look`]
+    return look.what === action ? [`${name} intended again though it was read ${look.what}`] : []
   })
 }
 
