@@ -138,7 +138,7 @@ scenario(
     const order = await scene.order()
     const view = await scene.decided(order)
     expect(view).toMatchObject({ result: 'POFF', fenced: true, grade: 'confirmed' })
-    expect(await scene.after(order, 'pdu-a off')).toBeLessThan(200)
+    expect(await scene.after(order, 'pdu-a off')).toBeLessThan(1000)
     expect(scene.did()).toEqual(CUT)
     expect(scene.evidence(view)[0]).toMatch(/unreachable: .*all sessions of the BMC are taken/)
   },

@@ -65,7 +65,7 @@ scenario(
     const order = await scene.order()
     const view = await scene.ended(order)
     expect(view).toMatchObject({ result: 'POFF', grade: 'confirmed', recovery: 'held' })
-    expect(await scene.after(order, 'pdu-a off')).toBeLessThan(200)
+    expect(await scene.after(order, 'pdu-a off')).toBeLessThan(1000)
     expect(stepsOf(view)).toEqual([
       'RM-RESET RECV',
       'SOFTRESET SEND !',

@@ -50,7 +50,7 @@ onEachBoot(
       grade: 'acknowledged',
     })
     expect(scene.did()).toEqual(['nmi', 'reset'])
-    if (bootId === 'boot-1') expect(await scene.after(order, 'reset')).toBeLessThan(2900)
+    if (bootId === 'boot-1') expect(await scene.after(order, 'reset')).toBeLessThan(4000)
   },
 )
 
