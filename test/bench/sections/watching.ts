@@ -20,8 +20,8 @@ export async function watching({ quick, profile }: BenchOptions): Promise<Sectio
     const site = { servers: farm.servers, account: FARM_ACCOUNT }
     const installation = await Installation.open({ site, profile })
     try {
-      await pause(SETTLE_MS)
-      return await observe(farm, installation, quick ? 4 : 12)
+      await pause(quick ? SETTLE_MS / 4 : SETTLE_MS)
+      return await observe(farm, installation, quick ? 2 : 12)
     } finally {
       await installation.close()
     }
