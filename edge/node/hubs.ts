@@ -5,7 +5,6 @@ import type { WebSocket } from 'ws'
 import type { Cancel, Clock } from '../../core/ports.ts'
 import { listSitesWithOrders } from '../../db/orders.ts'
 import { findSite } from '../../db/sites.ts'
-import { PING_TEXT } from '../../protocol/link.ts'
 import { unknownSite } from '../auth.ts'
 import { describeError } from '../errors.ts'
 import { CLOSE, Hub, type LinkState, type Sockets } from '../hub.ts'
@@ -15,6 +14,8 @@ import type { Deps, Hubs } from '../ports.ts'
 const STRANGERS_MAX = 64
 /** Messages of one connection that wait for the database before its socket is paused. */
 const WAITING_MAX = 8
+/** Bytes that wait for an agent to read them; a site document of the largest size has a quarter. */
+const UNREAD_MAX = 16_777_216
 /** After a failure of the alarm, of the database mostly. */
 const ALARM_RETRY_MS = 5000
 /** Longest delay that a timer takes in one step. */
@@ -133,15 +134,21 @@ function makeAlarm(
 
 function socketsOf(links: ReadonlyMap<string, Link>): Sockets {
   return {
-    list: () => [...links].map(([id, { state }]) => ({ id, state })),
+    // A peer that has gone never answers the close: until that is given up, its link is no link any more.
+    list: () =>
+      [...links]
+        .filter(([, { socket }]) => isOpen(socket))
+        .map(([id, { state }]) => ({ id, state })),
     find: (id) => links.get(id)?.state,
     remember(id, state) {
       const link = links.get(id)
       if (link) link.state = state
     },
     send(id, text) {
-      const link = links.get(id)
-      if (link?.socket.readyState === 1) link.socket.send(text)
+      const socket = links.get(id)?.socket
+      if (!socket || !isOpen(socket)) return
+      socket.send(text)
+      if (socket.bufferedAmount > UNREAD_MAX) socket.terminate()
     },
     close(id, code, reason) {
       links.get(id)?.socket.close(code, reason)
@@ -150,19 +157,23 @@ function socketsOf(links: ReadonlyMap<string, Link>): Sockets {
   }
 }
 
+function isOpen(socket: WebSocket): boolean {
+  return socket.readyState === socket.OPEN
+}
+
 function attach(deps: HubDeps, { hub, links }: SiteHub, id: string, socket: WebSocket): void {
   let waiting = 0
   const settle = () => {
     waiting -= 1
-    if (waiting < WAITING_MAX && socket.readyState === 1) socket.resume()
+    if (waiting < WAITING_MAX && isOpen(socket)) socket.resume()
   }
   socket.on('message', (message, isBinary) => {
     const link = links.get(id)
-    if (!link) return
+    if (!link || !isOpen(socket)) return
     link.heardAtMs = deps.clock.wallMs()
     const text = isBinary ? '' : String(message)
     waiting += 1
-    if (waiting >= WAITING_MAX && text !== PING_TEXT) socket.pause()
+    if (waiting >= WAITING_MAX) socket.pause()
     void hub.message(id, text).then(settle)
   })
   socket.on('error', (error) => deps.log('warn', 'link-failed', describeError(error)))

@@ -94,6 +94,11 @@ export class TestAgent {
     this.#socket?.send(typeof message === 'string' ? message : JSON.stringify(message))
   }
 
+  /** Goes on being connected, but reads nothing any more: as behind a cut of the network. */
+  stall(): void {
+    this.#socket?.pause()
+  }
+
   hangUp(): void {
     this.#socket?.terminate()
   }
