@@ -67,19 +67,19 @@ export async function enrolAgent(
     })
 }
 
-/** What a hello told. */
+/** What a hello told; nothing when the agent has got another key meanwhile. */
 export async function noteConnected(
   db: Db,
-  agent: Pick<AgentRow, 'site' | 'name' | 'start' | 'epoch' | 'revision' | 'rolledBack'> & {
+  agent: Pick<AgentRow, 'site' | 'name' | 'kid' | 'start' | 'epoch' | 'revision' | 'rolledBack'> & {
     version: string
     connectedAt: string
   },
 ): Promise<void> {
-  const { site, name, connectedAt, ...told } = agent
+  const { site, name, kid, connectedAt, ...told } = agent
   await db
     .update(agents)
     .set({ ...told, connectedAt, heardAt: connectedAt })
-    .where(agentIs(site, name))
+    .where(and(agentIs(site, name), eq(agents.kid, kid)))
 }
 
 /** Written when the link goes down, so that it is known later how old the last-known values are. */
@@ -121,7 +121,8 @@ export async function createEnrolment(
 
 /**
  * Uses a token once. The same key may use it again until it expires, because the answer to the first use
- * may have been lost. Undefined when the token is unknown, expired or used by another key.
+ * may have been lost; `usedAt` stays that of the first. Undefined when the token is unknown, expired or used by
+ * another key.
  */
 export async function claimEnrolment(
   tx: Db,
@@ -129,7 +130,10 @@ export async function claimEnrolment(
 ): Promise<EnrolmentRow | undefined> {
   const [row] = await tx
     .update(enrolments)
-    .set({ usedBy: claim.usedBy, usedAt: claim.usedAt })
+    .set({
+      usedBy: claim.usedBy,
+      usedAt: sql`coalesce(${enrolments.usedAt}, ${claim.usedAt})`,
+    })
     .where(
       and(
         eq(enrolments.hash, claim.hash),

@@ -1,7 +1,7 @@
 // What the hub has to get to an agent. "Never sent" must be certain, so a send is claimed here first.
 import { and, asc, eq, gt, isNull, lte, min, notInArray, or, sql } from 'drizzle-orm'
 import type { Db } from './client.ts'
-import { orders } from './schema.ts'
+import { agents, orders } from './schema.ts'
 
 export type OrderRow = typeof orders.$inferSelect
 
@@ -34,35 +34,39 @@ export interface ClaimedOrder {
 /**
  * Records that these orders are about to be sent to this agent, and returns them, oldest first: new ones, and
  * those whose arrival it has not acknowledged. One that went to another agent follows only to a successor,
- * which acts under a higher epoch; one that was never sent and has expired is not sent any more.
+ * which acts under a higher epoch; one that was never sent and has expired is not sent any more. Agents are
+ * told apart by their keys: one that is enrolled in the place of another does not know what that one ran.
  */
 export async function claimUndelivered(
   db: Db,
   agent: {
     site: string
-    name: string
+    kid: string
     epoch: number
     nowMs: number
     /** Sent on this connection, and so on their way. */
     except: readonly string[]
   },
 ): Promise<ClaimedOrder[]> {
-  const { site, name, epoch, nowMs, except } = agent
+  const { site, kid, epoch, nowMs, except } = agent
+  const isEnrolled = sql`exists (select from ${agents}
+    where ${agents.site} = ${site} and ${agents.kid} = ${kid})`
   const claimed = await db
     .update(orders)
     .set({
       sentAtMs: sql`coalesce(${orders.sentAtMs}, ${nowMs})`,
-      sentTo: name,
+      sentTo: kid,
       sentEpoch: epoch,
     })
     .where(
       and(
         eq(orders.site, site),
+        isEnrolled,
         eq(orders.closed, false),
         or(gt(orders.expiresAtMs, nowMs), sql`${orders.sentAtMs} is not null`),
         or(
           isNull(orders.sentTo),
-          and(eq(orders.sentTo, name), isNull(orders.journalledAtMs)),
+          and(eq(orders.sentTo, kid), isNull(orders.journalledAtMs)),
           sql`${orders.sentEpoch} < ${epoch}`,
         ),
         except.length === 0 ? undefined : notInArray(orders.id, [...except]),

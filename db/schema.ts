@@ -160,6 +160,7 @@ export const orders = pgTable(
     overdueAtMs: count('overdue_at_ms').notNull(),
     /** Recorded before the first send, so that "never sent" is certain. */
     sentAtMs: count('sent_at_ms'),
+    /** Key of the agent. */
     sentTo: word('sent_to'),
     sentEpoch: count('sent_epoch'),
     journalledAtMs: count('journalled_at_ms'),

@@ -52,15 +52,14 @@ export async function enrol(deps: Deps, request: EnrolmentRequest): Promise<Enro
   return await deps.db.transaction(async (tx) => {
     const nowMs = deps.clock.wallMs()
     const claimed = await claimEnrolment(tx, { hash, usedBy: kid, usedAt, nowMs })
-    if (claimed?.agent !== name) {
-      throw new ApiError(
-        'enrolment-refused',
-        'the token is unknown, used, expired or for another name; ask for a new one',
-      )
-    }
+    if (claimed?.agent !== name) throw refused()
     const { site } = claimed
     const row = await lockSite(tx, site)
-    const others = (await listAgents(tx, site)).some((agent) => agent.name !== name)
+    const agents = await listAgents(tx, site)
+    // The answer may have been lost; but whom another token has replaced since does not come back by this one.
+    const again = claimed.usedAt !== usedAt
+    if (again && agents.find((agent) => agent.name === name)?.kid !== kid) throw refused()
+    const others = agents.some((agent) => agent.name !== name)
     // With no other agent enrolled nobody else can hold the private half of an older site key.
     const inForce = row?.sealKey != null && others ? row.sealKey : siteKey
     if (inForce === siteKey) await setSealKey(tx, site, siteKey)
@@ -72,4 +71,11 @@ export async function enrol(deps: Deps, request: EnrolmentRequest): Promise<Enro
     const controlPlaneKeys = keys.slice(-10).map(({ key }) => key)
     return enrolmentResponseSchema.parse({ site, name, controlPlaneKeys, siteKey: inForce })
   })
+}
+
+function refused(): ApiError {
+  return new ApiError(
+    'enrolment-refused',
+    'the token is unknown, used, expired or for another name; ask for a new one',
+  )
 }

@@ -33,6 +33,7 @@ export interface LinkState {
 }
 
 export interface Sockets {
+  /** Those that are up; not one that is being closed. */
   list(): { id: string; state: LinkState }[]
   find(id: string): LinkState | undefined
   remember(id: string, state: LinkState): void
@@ -164,7 +165,7 @@ export class Hub {
         sockets.close(id, CLOSE.silent, 'nothing heard')
       }
     }
-    const heard = new Set(this.presence().map(({ agent }) => agent))
+    const heard = new Set(sockets.list().flatMap(({ state }) => state.kid ?? []))
     for (const order of await settleDueOrders(this.#ports, heard)) this.#notify(order)
     await this.#arm()
   }
@@ -191,6 +192,7 @@ export class Hub {
     if (!message.success) return this.#refuse(id, CLOSE.malformed, 'not a message of this version')
     switch (message.data.type) {
       case 'ping':
+        if (state.agent === undefined) return this.#refuse(id, CLOSE.refused, 'no hello yet')
         return this.#say(id, { type: 'pong', nowMs: this.#ports.clock.wallMs() })
       case 'hello':
         return await this.#welcome(id, state, message.data.token)
@@ -217,7 +219,8 @@ export class Hub {
     const { epoch, revision } = hello
     const known = { agent: hello.agent, kid, epoch, revision, trusted: !rolledBack }
     sockets.remember(id, { ...state, ...known })
-    await noteConnected(db, connectedRow(site, hello, rolledBack, clock.wall()))
+    const connectedAt = clock.wall()
+    await noteConnected(db, { ...connectedRow(site, hello, rolledBack), kid, connectedAt })
     log(rolledBack ? 'warn' : 'info', 'agent-connected', {
       site,
       agent: hello.agent,
@@ -268,12 +271,12 @@ export class Hub {
 
   async #deliver(id: string, state: LinkState & { agent: string }): Promise<void> {
     const { db, site, clock } = this.#ports
-    const { agent, epoch = 0 } = state
+    const { kid = '', epoch = 0 } = state
     const sent = this.#sent.get(id) ?? new Set()
     this.#sent.set(id, sent)
     const nowMs = clock.wallMs()
     const except = [...sent]
-    const orders = await claimUndelivered(db, { site, name: agent, epoch, nowMs, except })
+    const orders = await claimUndelivered(db, { site, kid, epoch, nowMs, except })
     // An order may be planned by a revision that the agent does not hold yet.
     const revision = Math.max(0, ...orders.map((order) => order.revision))
     const held = this.#ports.sockets.find(id) ?? state
@@ -357,9 +360,9 @@ export class Hub {
   }
 }
 
-function connectedRow(site: string, hello: Hello, rolledBack: boolean, connectedAt: string) {
+function connectedRow(site: string, hello: Hello, rolledBack: boolean) {
   const { agent: name, start, epoch, revision, version } = hello
-  return { site, name, start, epoch, revision, version, rolledBack, connectedAt }
+  return { site, name, start, epoch, revision, version, rolledBack }
 }
 
 function isReport(raw: unknown): boolean {

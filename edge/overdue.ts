@@ -42,7 +42,7 @@ const UNHEARD: Fate = {
   detail: 'the order is overdue and its agent is not heard; what it reports later replaces this',
 }
 
-/** `heard` names the agents that are connected. Returns the ids of the orders whose standing changed. */
+/** `heard` holds the keys of the agents that are connected. Returns the ids of the orders whose standing changed. */
 export async function settleDueOrders(watch: Watch, heard: ReadonlySet<string>): Promise<string[]> {
   const changed: string[] = []
   for (const order of await listDueOrders(watch.db, watch.site, watch.clock.wallMs())) {

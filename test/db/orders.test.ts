@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { enrolAgent } from '../../db/agents.ts'
 import {
   claimUndelivered,
   closeUnsent,
@@ -23,9 +24,12 @@ const order = (id: string, site = id) => ({
 })
 const claims = async (
   db: Parameters<typeof claimUndelivered>[0],
-  [site, name, epoch, nowMs]: readonly [string, string, number, number],
+  [site, kid, epoch, nowMs]: readonly [string, string, number, number],
   except: string[] = [],
-) => (await claimUndelivered(db, { site, name, epoch, nowMs, except })).map(({ id }) => id)
+) => {
+  await enrolAgent(db, { site, name: kid, kid, key: {}, enrolment: {}, enrolledAt: '' })
+  return (await claimUndelivered(db, { site, kid, epoch, nowMs, except })).map(({ id }) => id)
+}
 
 describeOnPostgres('expiry against sending', (database) => {
   test('an order at its expiry is either sent or closed as never sent, not both', async () => {
@@ -69,7 +73,8 @@ describeOnBoth('orders', (database) => {
     const { db } = database()
     const later = { ...order('o5b', 'o5'), issuedAtMs: 2000, content: { revision: 7 } }
     await storeOrders(db, [later, order('o5a', 'o5'), order('o6')])
-    const agent = { site: 'o5', name: 'A', epoch: 0, nowMs: 3000, except: [] }
+    await claims(db, ['o5', 'A', 0, 0], ['o5a', 'o5b'])
+    const agent = { site: 'o5', kid: 'A', epoch: 0, nowMs: 3000, except: [] }
     expect(await claimUndelivered(db, agent)).toMatchObject([
       { id: 'o5a', revision: 0 },
       { id: 'o5b', revision: 7 },

@@ -76,6 +76,7 @@ describe.skipIf(findPostgres() === undefined)('the hub', () => {
     for (const [message, code] of [
       [{ type: 'report', records: [], head: 'x' }, 4401],
       [{ type: 'journalled', order: 'rst_0' }, 4401],
+      [{ type: 'ping' }, 4401],
       ['x'.repeat(20_000), 4413],
       ['not json', 4400],
       [{ type: 'unheard-of' }, 4400],
