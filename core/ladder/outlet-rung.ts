@@ -37,7 +37,15 @@ export function enterPdu(turn: Turn): void {
   }
   ladder.phase = { name: 'pdu', until: at.ms + OUTLETS_READ_WITHIN_MS }
   for (const feed of ladder.feeds) switchFeed(turn, feed, 'off')
-  lookAtOutlets(turn)
+  lookAgainSoon(turn)
+}
+
+/** Once every PDU has answered, there is something to see; a silent one is looked at in its time. */
+export function pduAnswered(turn: Turn, phase: PduPhase): void {
+  if (phase.heldUntil !== undefined || phase.verifying) return
+  if (turn.ladder.feeds.every((feed) => findShot(turn, feed.shot)?.answer !== undefined)) {
+    lookAtOutlets(turn)
+  }
 }
 
 export function switchFeed(turn: Bench, feed: FeedState, to: 'off' | 'on'): void {

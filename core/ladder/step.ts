@@ -26,7 +26,7 @@ import {
   wakeAt,
 } from './ladder.ts'
 import { offAnswered, offDue, offLooked } from './off-rung.ts'
-import { foundOff, pduDue, pduLooked, pduProbed, readFeeds } from './outlet-rung.ts'
+import { foundOff, pduAnswered, pduDue, pduLooked, pduProbed, readFeeds } from './outlet-rung.ts'
 import { enterOn, onDue, onLookedAtOutlets, onLookedAtPower, recorded } from './recovery.ts'
 import {
   bmcSource,
@@ -157,6 +157,7 @@ function answered(turn: Turn, input: Extract<Input, { type: 'answered' }>): void
   if (phase.name === 'off' && shot.id === phase.shot) {
     offAnswered(turn, phase, input.answer, input.detail)
   }
+  if (phase.name === 'pdu' && shot.rung === 'pdu') pduAnswered(turn, phase)
 }
 
 function lookedAtPower(turn: Turn, look: PowerLook): void {

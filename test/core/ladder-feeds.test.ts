@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { wallOf } from './machine-room.ts'
 import { play, SILENT, setUp } from './scene.ts'
 
-const CUT_AND_BACK = ['7500 off a/3', '7500 off b/3', '19330 on a/3', '19330 on b/3']
+const CUT_AND_BACK = ['7500 off a/3', '7500 off b/3', '19370 on a/3', '19370 on b/3']
 const said = (run: ReturnType<typeof play>) =>
   run.conclusion?.evidence.map((each) => `${each.source} ${each.said}`)
 
@@ -109,7 +109,7 @@ describe('feeds', () => {
     run.time.after(7860, () => run.room.force('b', 3, false))
     run.run()
     expect(run.conclusion).toMatchObject({ result: 'POFF', fenced: true })
-    expect(run.recordedAt).toBe(8910)
+    expect(run.recordedAt).toBe(8660)
   })
 
   test('one feed does not come back: fenced, recovery partial, alarm', () => {
@@ -133,10 +133,10 @@ describe('feeds', () => {
       '2500 reset',
       '2520 off a/3',
       '2520 off b/3',
-      '3870 off',
-      '14180 on a/3',
-      '14180 on b/3',
-      '15180 on',
+      '3910 off',
+      '14220 on a/3',
+      '14220 on b/3',
+      '15220 on',
     ])
     expect(said(run)).toContain(
       'bmc:PSERVER1 answers although every feed is read off: it has another supply',
