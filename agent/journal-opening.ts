@@ -81,7 +81,7 @@ export async function readJournal(options: JournalOptions): Promise<Kept> {
   }
   await reserve.take()
   const start = Math.max(await readCount(directory, 'starts'), latest.start) + 1
-  await replaceFile(directory, 'starts', `${start}\n`)
+  await reserve.spend(() => replaceFile(directory, 'starts', `${start}\n`))
   return {
     segments,
     reserve,

@@ -1,6 +1,6 @@
 // Disk space held back for the ladders that are open when the disk runs full (spec redundancy.md, "Journal
 // replication"): given free, it lets them finish; new orders are refused meanwhile.
-import { open, stat, unlink } from 'node:fs/promises'
+import { open, stat, statfs, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isCode } from './durable-file.ts'
 
@@ -8,11 +8,14 @@ const FILE = 'reserve'
 const CHUNK = Buffer.alloc(1_048_576)
 
 export class Reserve {
+  readonly #directory: string
   readonly #path: string
   readonly #bytes: number
   #held = false
+  #taking: Promise<void> | undefined
 
   constructor(directory: string, bytes: number) {
+    this.#directory = directory
     this.#path = join(directory, FILE)
     this.#bytes = bytes
   }
@@ -23,7 +26,31 @@ export class Reserve {
   }
 
   /** Fills the reserve with real blocks. Leaves none behind when the disk is too full for it. */
-  async take(): Promise<void> {
+  take(): Promise<void> {
+    this.#taking ??= this.#fill().finally(() => {
+      this.#taking = undefined
+    })
+    return this.#taking
+  }
+
+  /** Takes it again once so much is free that what is open has room beside it. */
+  async takeBack(): Promise<void> {
+    if (this.#held) return
+    const { bavail, bsize } = await statfs(this.#directory)
+    if (bavail * bsize >= 2 * this.#bytes) await this.take()
+  }
+
+  /** Runs what writes. A full disk is met by the reserve, once; any other failure is final. */
+  async spend<T>(act: () => Promise<T>): Promise<T> {
+    try {
+      return await act()
+    } catch (error) {
+      if (!isFull(error) || !(await this.#release())) throw error
+      return await act()
+    }
+  }
+
+  async #fill(): Promise<void> {
     if (this.#held || (await this.#size()) === this.#bytes) {
       this.#held = true
       return
@@ -40,21 +67,27 @@ export class Reserve {
       }
       this.#held = true
     } catch (error) {
-      await this.release()
-      if (!isCode(error, 'ENOSPC') && !isCode(error, 'EDQUOT')) throw error
+      await this.#remove()
+      if (!isFull(error)) throw error
     }
   }
 
-  /** Returns whether there was something to give free. */
-  async release(): Promise<boolean> {
+  /** Returns whether there was something to give free; what is just being taken counts. */
+  async #release(): Promise<boolean> {
+    const taking = this.#taking
+    await taking?.catch(() => {})
     const held = this.#held
     this.#held = false
+    await this.#remove()
+    return held || taking !== undefined
+  }
+
+  async #remove(): Promise<void> {
     try {
       await unlink(this.#path)
     } catch (error) {
       if (!isCode(error, 'ENOENT')) throw error
     }
-    return held
   }
 
   async #size(): Promise<number | undefined> {
@@ -65,4 +98,8 @@ export class Reserve {
       throw error
     }
   }
+}
+
+function isFull(error: unknown): boolean {
+  return isCode(error, 'ENOSPC') || isCode(error, 'EDQUOT')
 }

@@ -2,7 +2,7 @@
 // only its tail can be torn.
 import { open, readdir, readFile, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isCode, syncDirectory } from './durable-file.ts'
+import { syncDirectory } from './durable-file.ts'
 import { decodeLine, type Line, scanSegment } from './journal-line.ts'
 import type { Reserve } from './journal-reserve.ts'
 
@@ -69,7 +69,7 @@ export class Segments {
   /** Writes and makes durable. A full disk is met by the reserve, once; any other failure is final. */
   async append(text: string, last: Tail, lastAt: string): Promise<void> {
     const bytes = Buffer.from(text)
-    await this.#withReserve(() => writeAll(this.#file, bytes, this.#active.bytes))
+    await this.#reserve.spend(() => writeAll(this.#file, bytes, this.#active.bytes))
     await this.#file.datasync()
     this.#active.bytes += bytes.length
     this.#active.last = last
@@ -79,7 +79,7 @@ export class Segments {
   /** Begins the next segment. */
   async roll(): Promise<void> {
     const last = this.#active.last
-    const { file, segment } = await this.#withReserve(() =>
+    const { file, segment } = await this.#reserve.spend(() =>
       createSegment(this.#directory, last, this.#openFile),
     )
     const before = this.#file
@@ -119,16 +119,6 @@ export class Segments {
 
   close(): Promise<void> {
     return this.#file.close()
-  }
-
-  async #withReserve<T>(act: () => Promise<T>): Promise<T> {
-    try {
-      return await act()
-    } catch (error) {
-      const full = isCode(error, 'ENOSPC') || isCode(error, 'EDQUOT')
-      if (!full || !(await this.#reserve.release())) throw error
-      return await act()
-    }
   }
 }
 

@@ -27,6 +27,8 @@ const KEPT_RECORDS = 10_000
 const KEPT_MS = 30 * 86_400_000
 /** Beyond so many records age no longer keeps one: growth is bounded. */
 const RECORDS_MAX = 200_000
+/** How often it is looked whether a full disk has room again. */
+const RECLAIM_EVERY_MS = 10_000
 /** A disk that lets so many records wait has failed. */
 const WAITING_MAX = 50_000
 
@@ -88,6 +90,7 @@ export class Journal {
   #waitingRecords = 0
   #flushing: Promise<void> | undefined
   #housekeeping: Promise<void> | undefined
+  #reclaiming: Cancel | undefined
 
   constructor(options: JournalOptions, opened: Kept, unlock: Unlock) {
     this.#options = options
@@ -105,6 +108,7 @@ export class Journal {
     this.failed = new Promise((resolve) => {
       this.#tellFailure = resolve
     })
+    this.#reclaimSpace()
   }
 
   /** Stands in every record from now on. */
@@ -212,6 +216,7 @@ export class Journal {
       this.#waiting = [...batch, ...this.#waiting]
       throw cause
     }
+    this.#reclaimSpace()
     this.#waitingRecords -= lines.length
     for (const { canonical, hash, record } of lines) {
       rememberLine(this.#recent, { record, hash, settled, length: canonical.length })
@@ -292,7 +297,22 @@ export class Journal {
       await rename(`${path}.new`, path)
     }
     const upTo = this.#droppable()
-    if (upTo === undefined) return
+    if (upTo !== undefined) await this.#drop(upTo)
+    await this.#reserve.takeBack()
+  }
+
+  /** While space is low, takes the reserve back as soon as there is room. */
+  #reclaimSpace(): void {
+    if (!this.spaceIsLow || this.#reclaiming !== undefined || this.#failure !== undefined) return
+    this.#reclaiming = this.#options.clock.after(RECLAIM_EVERY_MS, () => {
+      this.#reclaiming = undefined
+      this.#keepHouse()
+      this.#reclaimSpace()
+    })
+  }
+
+  async #drop(upTo: Tail): Promise<void> {
+    const { directory } = this.#options
     forgetBefore(this.#durableMemory, nextWatermark(this.#durableMemory.replay))
     this.memory.watermarkMs = this.#durableMemory.replay.watermarkMs
     for (const id of this.memory.seen.keys()) {
@@ -300,7 +320,6 @@ export class Journal {
     }
     await writeSnapshot(directory, snapshotOf(this.#durableMemory, upTo))
     await this.#segments.drop(upTo.seq)
-    await this.#reserve.take()
   }
 
   /** An id that is not durable yet is newer than the watermark, or its order is refused as a replay. */
@@ -326,6 +345,7 @@ export class Journal {
   async close(): Promise<void> {
     await this.#flushing
     this.#failure ??= new JournalFailure('the journal is closed')
+    this.#reclaiming?.()
     await this.#housekeeping
     await this.#segments.close()
     await this.#unlock()

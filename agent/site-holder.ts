@@ -37,21 +37,32 @@ export class SiteHolder {
     } catch {
       return undefined
     }
-    return this.#take(token)
+    return this.#hold(await this.#read(token))
   }
 
-  /** Takes a newer signed document and keeps it; an older or equal one changes nothing. */
+  /**
+   * Takes a newer signed document and keeps it; an older or equal one changes nothing. One that the disk does
+   * not take is not gone by either: a restart would fall back behind it.
+   */
   async take(token: string): Promise<SiteVerdict> {
-    const before = this.#held?.revision ?? 0
-    const verdict = await this.#take(token)
-    if ('held' in verdict && verdict.held.revision > before) {
+    const verdict = await this.#read(token)
+    if ('refused' in verdict || verdict.held.revision === this.#held?.revision) return verdict
+    try {
       writeFileSync(`${this.#file}.new`, token, { mode: 0o600 })
       renameSync(`${this.#file}.new`, this.#file)
+    } catch (error) {
+      return { refused: `it cannot be stored: ${String(error)}` }
     }
+    return this.#hold(verdict)
+  }
+
+  #hold(verdict: SiteVerdict): SiteVerdict {
+    if ('held' in verdict) this.#held = verdict.held
     return verdict
   }
 
-  async #take(token: string): Promise<SiteVerdict> {
+  /** The newer document, or the one held already. */
+  async #read(token: string): Promise<SiteVerdict> {
     const verified = await verifySite(token, { keys: this.#keys(), site: this.#site })
     if ('refused' in verified) return { refused: `${verified.refused}: ${verified.detail}` }
     const { revision, document } = verified.site
@@ -62,7 +73,6 @@ export class SiteHolder {
         refused: checked.faults.map(({ pointer, detail }) => `${pointer}: ${detail}`).join('; '),
       }
     }
-    this.#held = { revision, document: checked.site }
-    return { held: this.#held }
+    return { held: { revision, document: checked.site } }
   }
 }
