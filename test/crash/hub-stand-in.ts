@@ -32,7 +32,7 @@ const REVISION = 1
 export class HubStandIn {
   readonly publicJwk: PublicSigningJwk
   readonly siteJwk: PrivateSealingJwk
-  readonly siteToken: string
+  siteToken = ''
   readonly #document: SiteDocument
   readonly #jwk: PrivateSigningJwk
   #orders = 0
@@ -40,13 +40,11 @@ export class HubStandIn {
   private constructor(
     keys: { jwk: PrivateSigningJwk; siteJwk: PrivateSealingJwk },
     document: SiteDocument,
-    siteToken: string,
   ) {
     this.#jwk = keys.jwk
     this.publicJwk = publicSigningJwk(keys.jwk)
     this.siteJwk = keys.siteJwk
     this.#document = document
-    this.siteToken = siteToken
   }
 
   static async make(
@@ -68,9 +66,14 @@ export class HubStandIn {
     }
     const checked = validateSite(file)
     if ('faults' in checked) throw new Error(JSON.stringify(checked.faults, null, 1))
-    const site = { v: 1, site: SITE, revision: REVISION, document: checked.site } as const
-    const token = await signSite(site, await importSigningKey(jwk))
-    return new HubStandIn({ jwk, siteJwk }, checked.site, token)
+    const hub = new HubStandIn({ jwk, siteJwk }, checked.site)
+    hub.siteToken = await hub.signSite(REVISION)
+    return hub
+  }
+
+  async signSite(revision: number): Promise<string> {
+    const site = { v: 1, site: SITE, revision, document: this.#document } as const
+    return signSite(site, await importSigningKey(this.#jwk))
   }
 
   reset(server: string, mode: ResetMode): Promise<{ id: string; token: string }> {

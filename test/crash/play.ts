@@ -7,10 +7,9 @@ import { ZERO_HASH } from '../../protocol/chain.ts'
 import type { JournalRecord } from '../../protocol/report.ts'
 import { nodeClock } from '../../runtime/node.ts'
 import { AgentChild } from './agent-child.ts'
-import { AGENT, SITE } from './hub-stand-in.ts'
 import type { JournalKill } from './journal-kill.ts'
 import type { LadderKind } from './kinds.ts'
-import { type Boot, Stand, type Touch } from './stand.ts'
+import { type Boot, pause, Stand, type Touch } from './stand.ts'
 
 /** In the agent, at an append of its journal, or at the instant a command reaches a device. */
 export type Kill = JournalKill | { act: number }
@@ -35,10 +34,9 @@ export interface Trace {
 }
 
 export const FIRST_SEGMENT = 'records-000000000000001'
-const READY_WITHIN_MS = 30_000
+const KNOWN_WITHIN_MS = 30_000
 const ENDED_WITHIN_MS = 100_000
-/** What a machine may take to run again, and how long a device gets for what waits in it. */
-const RUNS_WITHIN_MS = 10_000
+/** How long a device gets for what waits in it. */
 const RELEASE_MS = 300
 const RESERVE_BYTES = 65_536
 
@@ -63,8 +61,7 @@ async function live(
 ): Promise<Trace> {
   const first = start(stand, kills[0], lives)
   if (!(await first.up())) throw new Error(`the first life ended early: ${first.failure}`)
-  first.say({ type: 'site', token: stand.hub.siteToken })
-  await ready(stand, first)
+  await stand.ready(first)
   kind.prepare?.(stand)
   // What the preparation did is no act of the agent.
   stand.acts.length = 0
@@ -87,18 +84,14 @@ async function live(
   }
   kind.release?.(stand)
   if (kind.release) await pause(RELEASE_MS)
-  await runsAgain(stand, kind)
+  // Whether it does is judged by the trace.
+  if (kind.finally === 'runs') await stand.runs().catch(() => {})
   return await traceOf(stand, id, lives)
 }
 
 function start(stand: Stand, kill: Kill | undefined, lives: AgentChild[]): AgentChild {
   const life = new AgentChild({
-    directory: stand.directory,
-    site: SITE,
-    agent: AGENT,
-    bootId: 'boot-1',
-    controlPlaneJwk: stand.hub.publicJwk,
-    siteJwk: stand.hub.siteJwk,
+    ...stand.start,
     stopNoticePort: lives[0]?.stopNoticePort ?? 0,
     reserveBytes: RESERVE_BYTES,
     kill: kill !== undefined && 'append' in kill ? kill : undefined,
@@ -128,22 +121,8 @@ async function offerAgain(
   const life = start(stand, undefined, lives)
   if (!(await life.up())) throw new Error(`the last life gave up: ${life.failure}`)
   life.say({ type: 'order', token, hubNowMs: nodeClock.wallMs() })
-  await life.until('the order is known', READY_WITHIN_MS, () => life.journalled.has(id))
+  await life.until('the order is known', KNOWN_WITHIN_MS, () => life.journalled.has(id))
   await pause(RELEASE_MS)
-}
-
-/** Every device has been read, and the machine runs. */
-async function ready({ model, pdus }: Stand, life: AgentChild): Promise<void> {
-  const saw = (attribute: string, value: string) =>
-    life.records.filter(
-      (record) =>
-        record.kind === 'observed' && record.attribute === attribute && record.value === value,
-    ).length
-  const seen = await life.until('every device is read', READY_WITHIN_MS, () => {
-    return saw('power', 'pon') > 0 && saw('link', 'OK') >= pdus.length
-  })
-  if (!seen) throw new Error(`the agent died before the order: ${life.failure}`)
-  await until('the machine runs', () => model.os.state === 'running')
 }
 
 function hasEnded(records: readonly JournalRecord[], order: string): boolean {
@@ -151,11 +130,6 @@ function hasEnded(records: readonly JournalRecord[], order: string): boolean {
     (record) =>
       (record.kind === 'ended' || record.kind === 'operation-ended') && record.order === order,
   )
-}
-
-async function runsAgain({ model }: Stand, kind: LadderKind): Promise<void> {
-  if (kind.finally !== 'runs') return
-  await until('the machine runs', () => model.os.state === 'running').catch(() => {})
 }
 
 async function traceOf(stand: Stand, order: string, lives: readonly AgentChild[]): Promise<Trace> {
@@ -192,14 +166,4 @@ export function readJournal(directory: string): JournalRecord[] {
     }
   }
   return records
-}
-
-async function until(what: string, holds: () => boolean): Promise<void> {
-  for (const end = nodeClock.now() + RUNS_WITHIN_MS; !holds(); await pause(25)) {
-    if (nodeClock.now() > end) throw new Error(`not within ${RUNS_WITHIN_MS} ms: ${what}`)
-  }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => nodeClock.after(ms, resolve))
 }

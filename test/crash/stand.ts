@@ -7,7 +7,8 @@ import type { ChassisAction } from '../../lab/model/chassis.ts'
 import { type MachineRoom, openMachineRoom, type RoomDescription } from '../../lab/room.ts'
 import { nodeClock, nodeRandom } from '../../runtime/node.ts'
 import { cast, type Machine } from '../agent/lab-machines.ts'
-import { HubStandIn } from './hub-stand-in.ts'
+import type { AgentChild } from './agent-child.ts'
+import { AGENT, HubStandIn, SITE } from './hub-stand-in.ts'
 
 /** A command that reached a device, or a look that it answered. */
 export interface Touch {
@@ -28,21 +29,22 @@ export interface Boot {
 /** Machines of the matrix start fast, so that its time goes into ladders. */
 const QUICK = { bmcBootMs: 800, holdUpMs: 100, bootMs: 500 }
 const NAME = 'M1'
+const READY_WITHIN_MS = 30_000
+const RUNS_WITHIN_MS = 10_000
 
 export class Stand {
   readonly room: MachineRoom
   readonly hub: HubStandIn
-  readonly directory: string
+  readonly directory = mkdtempSync(join(tmpdir(), 'palisade-crash-'))
   readonly acts: Touch[] = []
   readonly looks: Touch[] = []
   readonly boots: Boot[] = []
   /** Called when a command has reached a device, before it does anything. */
   reached: (act: number) => void = () => {}
 
-  private constructor(room: MachineRoom, hub: HubStandIn, directory: string) {
+  private constructor(room: MachineRoom, hub: HubStandIn) {
     this.room = room
     this.hub = hub
-    this.directory = directory
     this.#watch()
   }
 
@@ -56,7 +58,7 @@ export class Stand {
       random: nodeRandom,
     })
     const hub = await HubStandIn.make(made, room, secrets)
-    return new Stand(room, hub, mkdtempSync(join(tmpdir(), 'palisade-crash-')))
+    return new Stand(room, hub)
   }
 
   get server(): string {
@@ -74,6 +76,41 @@ export class Stand {
   /** The models of its outlets, in the order of the feeds. */
   get outlets() {
     return this.pdus.map(({ model }) => ({ model, outlet: 1 }))
+  }
+
+  /** What every life of its agent is started with. */
+  get start() {
+    return {
+      directory: this.directory,
+      site: SITE,
+      agent: AGENT,
+      bootId: 'boot-1',
+      controlPlaneJwk: this.hub.publicJwk,
+      siteJwk: this.hub.siteJwk,
+    }
+  }
+
+  /** Gives the agent its site; resolves when it has read every device and the machine runs. */
+  async ready(life: AgentChild): Promise<void> {
+    life.say({ type: 'site', token: this.hub.siteToken })
+    const saw = (attribute: string, value: string) =>
+      life.records.filter(
+        (record) =>
+          record.kind === 'observed' && record.attribute === attribute && record.value === value,
+      ).length
+    const seen = await life.until('every device is read', READY_WITHIN_MS, () => {
+      return saw('power', 'pon') > 0 && saw('link', 'OK') >= this.pdus.length
+    })
+    if (!seen) throw new Error(`the agent died before the order: ${life.failure}`)
+    await this.runs()
+  }
+
+  /** Resolves when the machine runs. */
+  async runs(): Promise<void> {
+    const { os } = this.model
+    for (const end = nodeClock.now() + RUNS_WITHIN_MS; os.state !== 'running'; await pause(25)) {
+      if (nodeClock.now() > end) throw new Error(`${NAME} does not run but is ${os.state}`)
+    }
   }
 
   async close(): Promise<void> {
@@ -137,4 +174,8 @@ function quick({ servers, pdus }: RoomDescription): RoomDescription {
       }
     }),
   }
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => nodeClock.after(ms, resolve))
 }
