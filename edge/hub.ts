@@ -68,6 +68,7 @@ export const CLOSE = {
 
 export const HELLO_WITHIN_MS = 10_000
 export const SILENT_AFTER_MS = 30_000
+const DISPATCH_RETRY_MS = 1000
 /** Before the hello nothing larger is read. */
 const HELLO_CHARACTERS_MAX = 16_384
 
@@ -132,9 +133,16 @@ export class Hub {
   }
 
   #startDispatch(): Promise<void> {
-    const dispatching = this.#dispatchOnce().finally(() => {
-      this.#dispatching = undefined
-    })
+    const dispatching = this.#dispatchOnce()
+      .catch(async (error: unknown) => {
+        // Whoever asked may have gone by then, and the order is stored.
+        const { clock, setAlarm } = this.#ports
+        await setAlarm(clock.wallMs() + DISPATCH_RETRY_MS)
+        throw error
+      })
+      .finally(() => {
+        this.#dispatching = undefined
+      })
     this.#dispatching = dispatching
     return dispatching
   }
@@ -154,7 +162,7 @@ export class Hub {
     }
   }
 
-  /** What the alarm is for: late hellos, silent agents, overdue orders. */
+  /** What the alarm is for: late hellos, silent agents, overdue orders, and a dispatch that failed. */
   async alarmed(): Promise<void> {
     const { sockets, clock } = this.#ports
     const nowMs = clock.wallMs()
@@ -167,7 +175,7 @@ export class Hub {
     }
     const heard = new Set(sockets.list().flatMap(({ state }) => state.kid ?? []))
     for (const order of await settleDueOrders(this.#ports, heard)) this.#notify(order)
-    await this.#arm()
+    await this.dispatch()
   }
 
   async #handleSafely(id: string, text: string): Promise<void> {
