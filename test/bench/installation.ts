@@ -150,7 +150,10 @@ export class Installation {
     const own = ['--data', join(this.directory, 'agent'), '--name', AGENT]
     const hub = ['--control-plane', this.#url, '--enrolment-token-file', tokenFile]
     const notices = ['--stop-notice-address', '127.0.0.1', '--stop-notice-port', '0']
-    const child = this.#spawn('agent/main.ts', [...own, ...hub, ...notices])
+    // As `npm start` runs it.
+    const child = this.#spawn('agent/main.ts', [...own, ...hub, ...notices], {
+      NODE_OPTIONS: '--max-semi-space-size=4',
+    })
     this.#agentPid = child.pid ?? 0
     await until('the agent connects', 30_000, async () => {
       const agents = await this.ask('GET', `/v1/sites/${SITE}/agents`)

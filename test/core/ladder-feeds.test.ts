@@ -11,7 +11,7 @@ describe('feeds', () => {
   test('BMC silent: all feeds off together, held up, read off again, POFF, on after the wait', () => {
     const run = play({ bmc: SILENT })
     expect(run.effects).toEqual(['0 nmi', '2500 reset', ...CUT_AND_BACK])
-    expect(run.recordedAt).toBe(9330)
+    expect(run.recordedAt).toBe(9370)
     expect(run.conclusion).toMatchObject({ result: 'POFF', fenced: true, grade: 'confirmed' })
     expect(said(run)).toEqual([
       'bmc:PSERVER1 silent for 5000 ms after the hard reset',
