@@ -1,10 +1,11 @@
 // A private Postgres for tests: own cluster in a temporary directory, gone with the process. Races and
 // isolation show up only here, never on the embedded database.
 import { execFile, execFileSync } from 'node:child_process'
-import { chownSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import postgres from 'postgres'
 import { migrateDatabase } from '../db/migrate.ts'
@@ -18,6 +19,10 @@ export interface PrivatePostgres {
   freshDatabase(): Promise<string>
   /** An empty database without any table; its URL. */
   emptyDatabase(): Promise<string>
+  /** Ends it as `kill -9` of the server does. */
+  crash(): Promise<void>
+  /** Starts it again on what it left, at the same address. */
+  start(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -45,7 +50,16 @@ export async function startPostgres({ durable = false } = {}): Promise<PrivatePo
   await command('initdb', '-D', files, '--no-sync', '-A', 'trust', '-U', 'postgres', '-E', 'UTF8')
   const port = await freePort()
   const settings = `${durable ? '' : '-F '}-k ${directory} -h 127.0.0.1 -p ${port} -c max_connections=60`
-  await command('pg_ctl', '-D', files, '-w', '-l', join(directory, 'log'), '-o', settings, 'start')
+  const start = async () => {
+    const log = join(directory, 'log')
+    await command('pg_ctl', '-D', files, '-w', '-l', log, '-o', settings, 'start')
+  }
+  await start()
+  const crash = async () => {
+    const pid = Number(readFileSync(join(files, 'postmaster.pid'), 'utf8').split('\n')[0])
+    process.kill(pid, 'SIGKILL')
+    while (existsSync(`/proc/${pid}`)) await sleep(10)
+  }
   const stop = async () => {
     await command('pg_ctl', '-D', files, '-m', 'immediate', 'stop')
     rmSync(directory, { recursive: true, force: true })
@@ -53,7 +67,7 @@ export async function startPostgres({ durable = false } = {}): Promise<PrivatePo
   const { freshDatabase, emptyDatabase } = databases(
     (database) => `postgres://postgres@127.0.0.1:${port}/${database}`,
   )
-  return { freshDatabase, emptyDatabase, stop }
+  return { freshDatabase, emptyDatabase, crash, start, stop }
 }
 
 function databases(url: (database: string) => string) {
