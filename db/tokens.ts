@@ -14,14 +14,22 @@ export async function findLiveToken(
   const [row] = await db
     .select()
     .from(tokens)
-    .where(
-      and(
-        eq(tokens.hash, hash),
-        isNull(tokens.revokedAt),
-        or(isNull(tokens.expiresAtMs), gt(tokens.expiresAtMs, nowMs)),
-      ),
-    )
+    .where(and(eq(tokens.hash, hash), isLive(nowMs)))
   return row
+}
+
+/** For what goes on after the token was looked up. */
+export async function isTokenLive(db: Db, id: string, nowMs: number): Promise<boolean> {
+  const rows = await db
+    .select({ id: tokens.id })
+    .from(tokens)
+    .where(and(eq(tokens.id, id), isLive(nowMs)))
+  return rows.length === 1
+}
+
+function isLive(nowMs: number) {
+  const isUnexpired = or(isNull(tokens.expiresAtMs), gt(tokens.expiresAtMs, nowMs))
+  return and(isNull(tokens.revokedAt), isUnexpired)
 }
 
 /** False when a token of this id or hash exists already. */

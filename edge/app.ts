@@ -4,7 +4,13 @@ import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { LINK_PATH } from '../protocol/link.ts'
 import { authenticate, type Env } from './auth.ts'
-import { ApiError, describeError, problemResponse } from './errors.ts'
+import {
+  ApiError,
+  databaseUnavailable,
+  describeError,
+  isDatabaseAway,
+  problemResponse,
+} from './errors.ts'
 import { logOperators } from './operator-log.ts'
 import type { AppDeps, Deps } from './ports.ts'
 import { agentRoutes, publicAgentRoutes } from './routes/agents.ts'
@@ -30,6 +36,11 @@ export function createApp(deps: AppDeps) {
   app.notFound((c) =>
     problemResponse(c, new ApiError('not-found', 'there is nothing at this path')),
   )
+  app.use('*', async function leaveHeadUnread(c, next) {
+    await next()
+    // Nobody reads this body: a stream would wait for its reader for ever.
+    if (c.req.method === 'HEAD') await c.res.body?.cancel()
+  })
   app.use('/v1/*', logOperators(deps))
   limitBodies(app)
 
@@ -108,6 +119,7 @@ async function answerError(deps: Deps, error: Error, c: Context<Env>): Promise<R
     path: c.req.routePath,
     ...describeError(error),
   })
+  if (isDatabaseAway(error)) return problemResponse(c, databaseUnavailable(error))
   return problemResponse(c, new ApiError('internal', 'the control plane failed; see its log'))
 }
 

@@ -2,7 +2,7 @@
 // there for whoever may not see it.
 import type { MiddlewareHandler } from 'hono'
 import type { Random } from '../core/ports.ts'
-import { findLiveToken, type TokenRow } from '../db/tokens.ts'
+import { findLiveToken, isTokenLive, type TokenRow } from '../db/tokens.ts'
 import { hashText } from '../protocol/chain.ts'
 import { toBase64Url } from './base64url.ts'
 import { ApiError } from './errors.ts'
@@ -34,6 +34,9 @@ export function hashToken(token: string): string {
   return hashText(token)
 }
 
+/** An answer that took longer, such as a long poll, is given only to a token that is good still. */
+const LOOK_AGAIN_AFTER_MS = 1000
+
 /** Every credential costs one hash and one look-up, whatever is wrong with it. */
 export function authenticate(deps: Pick<Deps, 'db' | 'clock'>): MiddlewareHandler<Env> {
   return async function authenticateCaller(c, next) {
@@ -44,11 +47,7 @@ export function authenticate(deps: Pick<Deps, 'db' | 'clock'>): MiddlewareHandle
       hashToken(isBearer ? (credential ?? '') : ''),
       deps.clock.wallMs(),
     )
-    if (!row) {
-      throw new ApiError('unauthorized', 'a valid bearer token is needed', {
-        headers: { 'www-authenticate': 'Bearer' },
-      })
-    }
+    if (!row) throw unauthorized()
     c.set('tokenId', row.id)
     c.set('caller', {
       name: `key:${row.name}`,
@@ -56,8 +55,17 @@ export function authenticate(deps: Pick<Deps, 'db' | 'clock'>): MiddlewareHandle
       site: row.site ?? undefined,
       cluster: row.cluster ?? undefined,
     })
+    const startedAt = deps.clock.now()
     await next()
+    const isLate = c.req.method === 'GET' && deps.clock.now() - startedAt > LOOK_AGAIN_AFTER_MS
+    if (isLate && !(await isTokenLive(deps.db, row.id, deps.clock.wallMs()))) throw unauthorized()
   }
+}
+
+function unauthorized(): ApiError {
+  return new ApiError('unauthorized', 'a valid bearer token is needed', {
+    headers: { 'www-authenticate': 'Bearer' },
+  })
 }
 
 export function unknownSite(site: string): ApiError {

@@ -1,10 +1,9 @@
 // The audit, as proof or as the ancestor's reset log.
 import { createRoute, z } from '@hono/zod-openapi'
-import { stream } from 'hono/streaming'
 import { findSite } from '../../db/sites.ts'
 import { auditLines, resetLogLines } from '../audit.ts'
 import { requireSight, unknownSite } from '../auth.ts'
-import { problems } from '../errors.ts'
+import { describeError, problems } from '../errors.ts'
 import { instantBound } from '../instant-bound.ts'
 import type { Deps } from '../ports.ts'
 import { BEARER, COMMON, makeRouter } from './open-api.ts'
@@ -54,15 +53,31 @@ export function auditRoutes(deps: Deps) {
       const lines = await resetLogLines(deps.db, asked, tz)
       return c.body(lines.map((line) => `${line}\n`).join(''), 200, TEXT)
     }
-    c.header('content-type', 'application/x-ndjson')
-    const lines = auditLines(deps.db, asked)
-    return stream(c, async (out) => {
-      for await (const line of lines) {
-        if (out.aborted) return
-        await out.write(line)
-      }
-    })
+    return c.body(streamOf(auditLines(deps.db, asked), deps), 200, NDJSON)
   })
 }
+
+/** What fails on the way breaks the answer off: an export that ended early would look like a whole one. */
+function streamOf(lines: AsyncGenerator<string>, { log }: Deps): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder()
+  return new ReadableStream({
+    async pull(out) {
+      try {
+        const { done, value } = await lines.next()
+        if (done) out.close()
+        else out.enqueue(encoder.encode(value))
+      } catch (error) {
+        log('error', 'export-failed', describeError(error))
+        // Without the cause: the server prints what it is given, and a failed query repeats its parameters.
+        out.error(new Error('the export failed'))
+      }
+    },
+    async cancel() {
+      await lines.return(undefined)
+    },
+  })
+}
+
+const NDJSON = { 'content-type': 'application/x-ndjson' }
 
 const TEXT = { 'content-type': 'text/plain; charset=utf-8' }

@@ -4,16 +4,11 @@ import type { AddressInfo } from 'node:net'
 import { createAdaptorServer, type WebSocketServerLike } from '@hono/node-server'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
-import { openDatabase } from '../../db/client.ts'
-import { createApp } from '../../edge/app.ts'
-import { localHubs } from '../../edge/node/hubs.ts'
-import { localSignals } from '../../edge/node/signals.ts'
-import { generateSigningJwk, importSigningKey, publicSigningJwk } from '../../protocol/keys.ts'
 import { LINK_PATH } from '../../protocol/link.ts'
-import { nodeRandom } from '../../runtime/node.ts'
 import { VirtualClock } from '../lab/virtual-clock.ts'
 import { findPostgres } from '../postgres.ts'
 import { startTestPlane, type TestPlane, until } from './control-plane.ts'
+import { ownApp } from './own-app.ts'
 import { siteFile } from './site.ts'
 import { TestAgent } from './test-agent.ts'
 
@@ -93,23 +88,10 @@ describe.skipIf(findPostgres() === undefined)('a link whose other end has gone',
 })
 
 async function startHub(databaseUrl: string, clock: VirtualClock) {
-  const { db, close } = openDatabase(databaseUrl)
-  const jwk = await generateSigningJwk()
-  const key = { sign: await importSigningKey(jwk), jwk: publicSigningJwk(jwk) }
-  const signals = localSignals(clock)
-  const base = { db, clock, random: nodeRandom, signals, key, log: () => {} }
-  const hubs = localHubs(base)
-  const operatorLog = { record: () => {} }
-  const app = createApp({
-    ...base,
-    hubs,
-    version: 'test',
-    operatorLog,
-    remoteAddress: () => undefined,
-  })
+  const own = await ownApp(databaseUrl, clock)
   const webSockets = new WebSocketServer({ noServer: true })
   const server = createAdaptorServer({
-    fetch: app.fetch,
+    fetch: own.app.fetch,
     overrideGlobalObjects: false,
     websocket: { server: webSockets as WebSocketServerLike },
   }) as Server
@@ -118,11 +100,10 @@ async function startHub(databaseUrl: string, clock: VirtualClock) {
   return {
     url: `ws://127.0.0.1:${port}`,
     async stop() {
-      hubs.stop()
       for (const socket of webSockets.clients) socket.terminate()
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
-      await close()
+      await own.stop()
     },
   }
 }
