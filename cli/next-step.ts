@@ -21,6 +21,7 @@ const NEXT: Readonly<Record<string, string>> = {
   'no-seal-key': 'enrol an agent first: `palisade agent enroll NAME`',
   'no-feeds': 'the server has no feeds that could be switched on',
   'revision-mismatch': 'somebody applied in between: look, and apply again',
+  'database-unavailable': 'it may have been taken all the same: ask again with the same --key',
   'not-ready': 'the control plane is starting or has no database; try again shortly',
 }
 

@@ -49,6 +49,7 @@ export const STATUS = {
   'idempotency-key-reused': 422,
   'upgrade-required': 426,
   internal: 500,
+  'database-unavailable': 503,
   'not-ready': 503,
 } as const satisfies Record<string, number> & Record<RefusalCode | ResolveRefusal['code'], number>
 
@@ -208,4 +209,26 @@ export function describeError(error: unknown): Record<string, unknown> {
     ...('code' in error ? { code: error.code } : {}),
     ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }),
   }
+}
+
+/** When to ask again, in seconds: a database that was restarted is back by then. */
+const RETRY_AFTER_S = 2
+/** In the words of the driver and of Postgres: it is not there, goes or comes, is out of room or too slow. */
+const DATABASE_AWAY =
+  /^(E(CONNREFUSED|CONNRESET|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH|NOTFOUND)|ENOENT|CONNECT_TIMEOUT|CONNECTION_\w+|08\w{3}|53\w{3}|57014|57P0[1-4])$/
+
+export function isDatabaseAway(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  if ('code' in error && DATABASE_AWAY.test(String(error.code))) return true
+  return isDatabaseAway(error.cause)
+}
+
+/** What was asked may have been stored before the database went: only its key makes asking again safe. */
+export function databaseUnavailable(cause: Error): ApiError {
+  const detail =
+    'the database does not answer; ask again, with the same Idempotency-Key if there was one'
+  return new ApiError('database-unavailable', detail, {
+    headers: { 'retry-after': String(RETRY_AFTER_S) },
+    cause,
+  })
 }

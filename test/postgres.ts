@@ -50,18 +50,21 @@ export async function startPostgres({ durable = false } = {}): Promise<PrivatePo
   await command('initdb', '-D', files, '--no-sync', '-A', 'trust', '-U', 'postgres', '-E', 'UTF8')
   const port = await freePort()
   const settings = `${durable ? '' : '-F '}-k ${directory} -h 127.0.0.1 -p ${port} -c max_connections=60`
+  let runs = false
   const start = async () => {
     const log = join(directory, 'log')
     await command('pg_ctl', '-D', files, '-w', '-l', log, '-o', settings, 'start')
+    runs = true
   }
   await start()
   const crash = async () => {
     const pid = Number(readFileSync(join(files, 'postmaster.pid'), 'utf8').split('\n')[0])
     process.kill(pid, 'SIGKILL')
     while (existsSync(`/proc/${pid}`)) await sleep(10)
+    runs = false
   }
   const stop = async () => {
-    await command('pg_ctl', '-D', files, '-m', 'immediate', 'stop')
+    if (runs) await command('pg_ctl', '-D', files, '-m', 'immediate', 'stop')
     rmSync(directory, { recursive: true, force: true })
   }
   const { freshDatabase, emptyDatabase } = databases(

@@ -33,7 +33,13 @@ export const siteParam = z.object({
 })
 
 /** The codes that every route with a token may end with. */
-export const COMMON = ['invalid-request', 'unauthorized', 'forbidden', 'internal'] as const
+export const COMMON = [
+  'invalid-request',
+  'unauthorized',
+  'forbidden',
+  'internal',
+  'database-unavailable',
+] as const
 
 export const json = <T extends z.ZodType>(schema: T, description: string) => ({
   description,
