@@ -127,6 +127,10 @@ async function listen(
   const server = createAdaptorServer({
     fetch: createApp(deps).fetch,
     overrideGlobalObjects: false,
+    // Other upgrades are only offered, as some clients offer HTTP/2 each time: those are answered as they are.
+    serverOptions: {
+      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
+    },
     websocket: { server: webSockets as WebSocketServerLike },
   }) as Server
   await new Promise<void>((opened, failed) => {

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findPostgres } from '../postgres.ts'
 import { startTestPlane, type TestPlane } from './control-plane.ts'
@@ -121,5 +123,16 @@ describe.skipIf(findPostgres() === undefined)('the HTTP interface', () => {
       426,
       'upgrade-required',
     ])
+  })
+  test('a client that offers another protocol is answered in this one', async () => {
+    const { port } = new URL(plane.url)
+    const socket = connect(Number(port), '127.0.0.1')
+    socket.write(
+      'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\n' +
+        'Upgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n',
+    )
+    const [answer] = await once(socket, 'data', { signal: AbortSignal.timeout(5000) })
+    socket.destroy()
+    expect(String(answer)).toMatch(/^HTTP\/1.1 200 /)
   })
 })
