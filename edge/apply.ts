@@ -12,6 +12,7 @@ import { listObservations, type ObservationRow } from '../db/observations.ts'
 import { listOpenOperations } from '../db/operations.ts'
 import { listOpenResets, listResets } from '../db/resets.ts'
 import { applyDocument, ensureSite, findSite, lockSite, type SiteRow } from '../db/sites.ts'
+import { SITE_JSON_MAX } from '../protocol/link.ts'
 import { ApiError } from './errors.ts'
 import type { Deps } from './ports.ts'
 import { resetOf } from './views.ts'
@@ -78,6 +79,11 @@ async function plan(
     throw new ApiError('invalid-site', detail, {
       errors: [{ pointer: '/metadata/name', detail, allowed: name }],
     })
+  }
+  const { length } = new TextEncoder().encode(JSON.stringify(verdict.site))
+  if (length > SITE_JSON_MAX) {
+    const detail = `the site document has ${length} bytes with its sealed credentials; an agent takes ${SITE_JSON_MAX}`
+    throw new ApiError('payload-too-large', detail)
   }
   const diff = diffSite(previous, verdict.site, await running(db, deps, name, previous))
   const changed = previous === undefined || diff.changes.some(({ result }) => result === 'Success')

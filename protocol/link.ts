@@ -50,6 +50,9 @@ export const signedSiteSchema = z.object({
   document: z.unknown(),
 })
 
+/** Bytes of a site document as JSON: signed, it must be a token that an agent looks at (`TOKEN_MAX`). */
+export const SITE_JSON_MAX = 3_000_000
+
 export const BATCH_RECORDS_MAX = 200
 /** Of a report's records as JSON; a single record may be longer. A hub's platform bounds messages to 1 MiB. */
 export const BATCH_CHARACTERS_MAX = 500_000

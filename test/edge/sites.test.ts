@@ -149,4 +149,19 @@ describe.skipIf(findPostgres() === undefined)('sites', () => {
       expect(listed.body.items.map(({ name }: { name: string }) => name)).toEqual(['lab'])
     }
   })
+  test('a document that would be too long for its agents, once signed, is refused', async () => {
+    const file = siteFile('long')
+    const [server] = file.spec.servers
+    if (!server) throw new Error('a server')
+    const password = { sealed: `${sealed.sealed}${'A'.repeat(3900)}` }
+    const servers = Array.from({ length: 800 }, (_, index) => ({
+      name: `S${index}`,
+      bmc: { ...server.bmc, address: `10.1.${index >> 8}.${index & 255}`, password },
+    }))
+    const body = { ...file, spec: { ...file.spec, servers, clusters: [] } }
+    for (const query of ['?dryRun=true', '']) {
+      const { status, body: answer } = await put('long', body, query)
+      expect([status, answer.code]).toEqual([413, 'payload-too-large'])
+    }
+  })
 })
