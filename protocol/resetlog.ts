@@ -26,6 +26,8 @@ export function localTimeIn(timeZone: string): LocalTime {
     second: '2-digit',
   })
   return (instant) => {
+    // A record has the form of an instant, and may yet name a thirteenth month.
+    if (Number.isNaN(Date.parse(instant))) return instant
     const part = Object.fromEntries(
       format.formatToParts(new Date(instant)).map(({ type, value }) => [type, value]),
     )

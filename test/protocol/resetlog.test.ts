@@ -121,3 +121,8 @@ test('an order whose acceptance lies outside is filled from the context given', 
   const [line] = [...resetLog(records, tokyo, contexts)]
   expect(line).toContain('HARDRESET PSERVER1 10001 SEND 192.168.0.102 6001 10002 P')
 })
+
+test('an instant that no calendar has stands as it was reported', () => {
+  const instant = '2026-13-32T25:61:61.000000Z'
+  expect(localTimeIn('UTC')(instant)).toBe(instant)
+})
