@@ -10,6 +10,12 @@ export async function findSite(db: Db, name: string): Promise<SiteRow | undefine
   return row
 }
 
+/** Without its document, which may have a megabyte. */
+export async function isSite(db: Db, name: string): Promise<boolean> {
+  const rows = await db.select({ name: sites.name }).from(sites).where(eq(sites.name, name))
+  return rows.length === 1
+}
+
 /**
  * Takes the row lock of a site until the transaction ends. Acceptance, apply and restore all take it first,
  * so that of two crossing requests one is judged with the other already seen.
@@ -19,13 +25,13 @@ export async function lockSite(tx: Db, name: string): Promise<SiteRow | undefine
   return row
 }
 
-/** Sites by name, after `cursor`. `only` restricts to what a caller may see. */
+/** Sites by name, after `cursor`, without their documents. `only` restricts to what a caller may see. */
 export async function listSites(
   db: Db,
   page: { limit: number; cursor?: string | undefined; only?: readonly string[] | undefined },
-): Promise<SiteRow[]> {
+): Promise<Pick<SiteRow, 'name' | 'revision' | 'appliedAt'>[]> {
   return await db
-    .select()
+    .select({ name: sites.name, revision: sites.revision, appliedAt: sites.appliedAt })
     .from(sites)
     .where(
       and(

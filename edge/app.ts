@@ -145,13 +145,18 @@ function describeApi(app: App, deps: Deps): void {
     scheme: 'bearer',
     description: 'A token such as `pal_…`, with scope read, operate or admin',
   })
-  app.doc31('/openapi.json', {
-    openapi: '3.1.0',
-    info: {
-      title: 'Palisade',
-      version: deps.version,
-      description: 'Monitoring and remote reset for high-availability clusters',
-    },
+  // Made once: anybody may ask for it, and it takes a while.
+  let document: object | undefined
+  app.get('/openapi.json', (c) => {
+    document ??= app.getOpenAPI31Document({
+      openapi: '3.1.0',
+      info: {
+        title: 'Palisade',
+        version: deps.version,
+        description: 'Monitoring and remote reset for high-availability clusters',
+      },
+    })
+    return c.json(document)
   })
 }
 

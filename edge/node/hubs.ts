@@ -4,7 +4,7 @@ import type { Context } from 'hono'
 import type { WebSocket } from 'ws'
 import type { Cancel, Clock } from '../../core/ports.ts'
 import { listSitesWithOrders } from '../../db/orders.ts'
-import { findSite } from '../../db/sites.ts'
+import { isSite } from '../../db/sites.ts'
 import { unknownSite } from '../auth.ts'
 import { describeError } from '../errors.ts'
 import { CLOSE, Hub, type LinkState, type Sockets } from '../hub.ts'
@@ -71,7 +71,7 @@ export function localHubs(deps: HubDeps): LocalHubs {
     publish: (site) => hubOf(site).hub.publish(),
     presence: async (site) => sites.get(site)?.hub.presence() ?? [],
     async accept({ site, context }) {
-      if (!(await findSite(deps.db, site))) throw unknownSite(site)
+      if (!(await isSite(deps.db, site))) throw unknownSite(site)
       const upgrade = upgradeWebSocket(() => ({
         onOpen: (_event, ws) => {
           if (ws.raw) join(hubOf(site), ws.raw as WebSocket)

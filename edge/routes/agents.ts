@@ -2,7 +2,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { listAgents } from '../../db/agents.ts'
 import { listControlPlaneKeys } from '../../db/control-plane-keys.ts'
-import { findSite } from '../../db/sites.ts'
+import { isSite } from '../../db/sites.ts'
 import {
   agentNameSchema,
   enrolmentRequestSchema,
@@ -108,7 +108,7 @@ export function agentRoutes(deps: Deps) {
     .openapi(getAgents, async (c) => {
       const { site } = c.req.valid('param')
       requireSight(c.var.caller, site)
-      if (!(await findSite(deps.db, site))) throw unknownSite(site)
+      if (!(await isSite(deps.db, site))) throw unknownSite(site)
       const agents = await listAgents(deps.db, site)
       const presence = await deps.hubs.presence(site)
       const items = agents.map((agent) => showAgent(agent, presence, agents.length === 1))

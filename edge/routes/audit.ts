@@ -1,6 +1,6 @@
 // The audit, as proof or as the ancestor's reset log.
 import { createRoute, z } from '@hono/zod-openapi'
-import { findSite } from '../../db/sites.ts'
+import { isSite } from '../../db/sites.ts'
 import { auditLines, resetLogLines } from '../audit.ts'
 import { requireSight, unknownSite } from '../auth.ts'
 import { describeError, problems } from '../errors.ts'
@@ -48,7 +48,7 @@ export function auditRoutes(deps: Deps) {
   return makeRouter().openapi(getAudit, async (c) => {
     const { format, tz, ...asked } = c.req.valid('query')
     requireSight(c.var.caller, asked.site)
-    if (!(await findSite(deps.db, asked.site))) throw unknownSite(asked.site)
+    if (!(await isSite(deps.db, asked.site))) throw unknownSite(asked.site)
     if (format === 'resetlog') {
       const lines = await resetLogLines(deps.db, asked, tz)
       return c.body(lines.map((line) => `${line}\n`).join(''), 200, TEXT)

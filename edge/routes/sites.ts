@@ -102,9 +102,13 @@ export function siteRoutes(deps: Deps) {
       const only = c.var.caller.site === undefined ? undefined : [c.var.caller.site]
       const [after] = readCursor(cursor, 1) ?? []
       const rows = await listSites(deps.db, { limit: limit + 1, cursor: after, only })
-      const show = ({ name, revision, appliedAt }: SiteRow) => ({ name, revision, appliedAt })
       return c.json(
-        cutPage(rows, limit, show, (row) => [row.name]),
+        cutPage(
+          rows,
+          limit,
+          (row) => row,
+          ({ name }) => [name],
+        ),
         200,
       )
     })
