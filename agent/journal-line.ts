@@ -43,6 +43,8 @@ export function decodeLine(text: string): Line | undefined {
   }
 }
 
+const LINE_BEGIN = /[0-9a-f]{8} \d{1,15} \{/g
+
 function checksum(text: string): string {
   return crc32(text).toString(16).padStart(8, '0')
 }
@@ -92,18 +94,16 @@ export function scanSegment(bytes: Buffer, after: { seq: number; hash: string })
   return { lines, wholeBytes: start }
 }
 
+/** A turned bit may have joined a whole line to the damaged one before it, so none need begin behind a line feed. */
 function damage(bytes: Buffer, from: number, lastSeq: number): { damage?: string } {
-  let start = from
-  while (start < bytes.length) {
-    const found = bytes.indexOf(10, start)
-    const end = found < 0 ? bytes.length : found
-    const line = decodeLine(bytes.toString('utf8', start, end))
-    if (line !== undefined && line.settled > lastSeq) {
+  for (const text of bytes.toString('latin1', from).split('\n')) {
+    for (const { index } of text.matchAll(LINE_BEGIN)) {
+      const line = decodeLine(Buffer.from(text.slice(index), 'latin1').toString('utf8'))
+      if (line === undefined || line.settled <= lastSeq) continue
       return {
         damage: `record ${lastSeq + 1} is damaged though it had been stored (byte ${from}): record ${line.record.seq} behind it is whole`,
       }
     }
-    start = end + 1
   }
   return {}
 }

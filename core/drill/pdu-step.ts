@@ -4,7 +4,7 @@ import type { Action, Input, Moment, PowerLook } from '../ladder/ladder.ts'
 import { readFeeds } from '../ladder/outlet-rung.ts'
 import { lookAtOutlets, lookAtPower, takeAnswer } from '../ladder/turn.ts'
 import type { OperationEnding, Outlet } from '../operation.ts'
-import type { ShotState } from '../shot.ts'
+import { type ShotState, sameDevice } from '../shot.ts'
 import type { LogLook } from '../supply-log.ts'
 import { checked, enterCheck, lookAtLogs } from './check.ts'
 import {
@@ -53,19 +53,18 @@ export function resumePduTest(
   const turn = drillTurn(blankPduTest(plan, { name: 'ended' }), at)
   const { ladder: test } = turn
   test.shots.push(...shots)
-  const offs = shots.filter(({ action }) => action === 'off').map(({ device }) => device)
   for (const feed of test.feeds) {
-    feed.cut = offs.some(
-      (device) =>
-        device.kind === 'outlet' && device.pdu === feed.pdu && device.outlet === feed.outlet,
-    )
+    const device = { kind: 'outlet', pdu: feed.pdu, outlet: feed.outlet } as const
+    const last = shots.findLast((shot) => sameDevice(shot.device, device))
+    feed.cut = last !== undefined
+    if (last) feed.shot = last.id
   }
   const ending: OperationEnding = {
     status: 'aborted',
     detail: 'the agent was started anew during the test',
   }
   if (!reset) endEarly(turn, ending)
-  else if (reset.hasFeeds || offs.length === 0) finish(turn, ending)
+  else if (reset.hasFeeds || !test.feeds.some(({ cut }) => cut)) finish(turn, ending)
   else yieldTo(turn, ending)
   return courseOf(turn.ladder, turn.actions)
 }

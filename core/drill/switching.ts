@@ -6,7 +6,7 @@ import {
   OUTLETS_READ_WITHIN_MS,
 } from '../ladder/ladder.ts'
 import { switchAgain, switchFeed } from '../ladder/outlet-rung.ts'
-import { feedName, lookAgainSoon, lookAtOutlets } from '../ladder/turn.ts'
+import { feedName, findShot, lookAgainSoon, lookAtOutlets } from '../ladder/turn.ts'
 import type { OperationEnding } from '../operation.ts'
 import {
   type DrillTurn,
@@ -71,8 +71,10 @@ export function enterOn(turn: DrillTurn, gone: boolean): void {
   switchOn(turn)
 }
 
+/** One that was given already is looked at first, and given again only where it did not take. */
 function switchOn(turn: DrillTurn): void {
   for (const feed of turn.ladder.feeds.filter(({ cut }) => cut)) {
+    if (findShot(turn, feed.shot)?.action === 'on') continue
     feed.attempts = 0
     switchFeed(turn, feed, 'on')
   }
