@@ -102,6 +102,7 @@ run(
     const delays = FULL ? steps : pick(steps, SLICE_KILLS, next)
     const stages = new Map<string, number>()
     for (const [count, delayMs] of delays.entries()) {
+      if (count % AGENT_FORGETS_AFTER === 0) await startAgentAnew()
       const requests = await Promise.all(SERVERS.map(ask))
       await preciseSleep(delayMs)
       await rig.controlPlane.program.kill()
@@ -109,9 +110,7 @@ run(
         const stage = `${await database.stageOf(id)}${(await answered) ? ', answered' : ''}`
         stages.set(stage, (stages.get(stage) ?? 0) + 1)
       }
-      if (count % AGENT_FORGETS_AFTER === 0) await rig.agent.program.kill()
       await rig.controlPlane.start()
-      if (count % AGENT_FORGETS_AFTER === 0) rig.agent.start()
       const ends = await Promise.all(requests.map(askAgain))
       for (const [index, request] of requests.entries()) {
         const end = ends[index]
@@ -128,6 +127,12 @@ run(
   },
   FULL ? 1_800_000 : 240_000,
 )
+
+async function startAgentAnew(): Promise<void> {
+  await rig.agent.program.kill()
+  rig.agent.start()
+  await rig.api.allLinksOk()
+}
 
 /** Timers round up to milliseconds. */
 async function preciseSleep(ms: number): Promise<void> {

@@ -1,5 +1,6 @@
 // What the control plane would say to one agent: it seals and signs a site of lab machines, and orders.
 import { validateSite } from '../../core/limits.ts'
+import type { OperationKind } from '../../core/operation.ts'
 import type { ResetMode } from '../../core/plan.ts'
 import { plannedFeeds, planReset, resolveTarget } from '../../core/planner.ts'
 import { findServer, type SiteDocument } from '../../core/site.ts'
@@ -28,6 +29,7 @@ export const SITE = 'crash'
 export const AGENT = 'HACON1'
 const ORDER_LIFE_MS = 60_000
 const REVISION = 1
+const FEED_TEST = { mode: 'same', offTimeMs: 5000, waitTimeMs: 5000, leaveUp: true } as const
 
 export class HubStandIn {
   readonly publicJwk: PublicSigningJwk
@@ -96,17 +98,28 @@ export class HubStandIn {
     })
   }
 
-  restore(name: string): Promise<{ id: string; token: string }> {
+  operation(kind: OperationKind, name: string): Promise<{ id: string; token: string }> {
     const server = findServer(this.#document, name)
-    if (!server) throw new Error(`no server is named ${name}`)
-    return this.#sign({
-      kind: 'restore',
+    const target = resolveTarget(this.#document, { server: name })
+    if (!server || 'code' in target) throw new Error(`no server is named ${name}`)
+    const asked = {
       id: operationId(SITE, this.#key()),
       ...this.#issued(),
       target: { server: name },
-      feeds: plannedFeeds(this.#document, server),
       requestedBy: 'test',
-    })
+    }
+    const feeds = plannedFeeds(this.#document, server)
+    switch (kind) {
+      case 'restore':
+        return this.#sign({ kind, ...asked, feeds })
+      case 'pdu-test':
+        return this.#sign({ kind, ...asked, feeds, test: FEED_TEST })
+      case 'soft-reset-test': {
+        if (!target.system) throw new Error(`${name} carries no system`)
+        const { cluster, number, address, port } = target.system
+        return this.#sign({ kind, ...asked, system: { cluster, number, address, port } })
+      }
+    }
   }
 
   async #sign(order: Order): Promise<{ id: string; token: string }> {

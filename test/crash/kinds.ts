@@ -1,5 +1,6 @@
 // Every kind of ladder that the matrix kills its agent in: how the machine is made, what is wrong with it, and
 // how it may end with and without a kill.
+import type { OperationKind } from '../../core/operation.ts'
 import type { Recovery, Result } from '../../core/outcome.ts'
 import type { ResetMode } from '../../core/plan.ts'
 import type { Machine } from '../agent/lab-machines.ts'
@@ -8,8 +9,8 @@ import type { Stand } from './stand.ts'
 export interface LadderKind {
   name: string
   machine: Omit<Machine, 'name'>
-  /** `restore` is no reset: its ending stands for the result. */
-  order: ResetMode | 'restore'
+  /** Of what is no reset its ending stands for the result. */
+  order: ResetMode | OperationKind
   /** What is wrong with it, from before the order on. */
   prepare?(stand: Stand): void
   /** Ends a fault when the ladder has ended, so that what is under way arrives. */
@@ -21,8 +22,12 @@ export interface LadderKind {
   finally: 'runs' | 'off' | 'any'
 }
 
+export function isReset(order: LadderKind['order']): order is ResetMode {
+  return order === 'ladder' || order === 'soft' || order === 'hard' || order === 'pdu'
+}
+
 export interface Ending {
-  result: Result | 'done' | 'failed'
+  result: Result | 'done' | 'failed' | 'aborted' | 'refused'
   recovery: Recovery
 }
 
@@ -160,5 +165,21 @@ export const KINDS: readonly LadderKind[] = [
     calm: { result: 'POFF', recovery: 'restored' },
     killed: { results: ['POFF'], recoveries: ['restored'] },
     finally: 'runs',
+  },
+  {
+    name: 'test of the feeds',
+    machine: TWO_FEEDS,
+    order: 'pdu-test',
+    calm: { result: 'done', recovery: 'none' },
+    killed: { results: ['done', 'aborted', 'refused'], recoveries: ['none'] },
+    finally: 'runs',
+  },
+  {
+    name: 'soft-reset test',
+    machine: { feeds: 1, kdump: DUMPS, site: FAST },
+    order: 'soft-reset-test',
+    calm: { result: 'done', recovery: 'none' },
+    killed: { results: ['done', 'aborted', 'refused'], recoveries: ['none'] },
+    finally: 'any',
   },
 ]

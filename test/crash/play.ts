@@ -8,7 +8,7 @@ import type { JournalRecord } from '../../protocol/report.ts'
 import { nodeClock } from '../../runtime/node.ts'
 import { AgentChild } from './agent-child.ts'
 import type { JournalKill } from './journal-kill.ts'
-import type { LadderKind } from './kinds.ts'
+import { isReset, type LadderKind } from './kinds.ts'
 import { type Boot, pause, Stand, type Touch } from './stand.ts'
 
 /** In the agent, at an append of its journal, or at the instant a command reaches a device. */
@@ -66,9 +66,10 @@ async function live(
   // What the preparation did is no act of the agent.
   stand.acts.length = 0
   arm(stand, kills[0], first)
-  const { order: mode } = kind
+  const { order } = kind
   const { server, hub } = stand
-  const { id, token } = await (mode === 'restore' ? hub.restore(server) : hub.reset(server, mode))
+  const asked = isReset(order) ? hub.reset(server, order) : hub.operation(order, server)
+  const { id, token } = await asked
   for (let life = first; ; life = start(stand, kills[lives.length], lives)) {
     if (await life.up()) life.say({ type: 'order', token, hubNowMs: nodeClock.wallMs() })
     const over = await life.until(`the end of ${id}`, ENDED_WITHIN_MS, () => {
@@ -125,10 +126,11 @@ async function offerAgain(
   await pause(RELEASE_MS)
 }
 
+const ENDS = new Set<JournalRecord['kind']>(['ended', 'operation-ended', 'refused'])
+
 function hasEnded(records: readonly JournalRecord[], order: string): boolean {
   return records.some(
-    (record) =>
-      (record.kind === 'ended' || record.kind === 'operation-ended') && record.order === order,
+    (record) => ENDS.has(record.kind) && 'order' in record && record.order === order,
   )
 }
 

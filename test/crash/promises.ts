@@ -5,7 +5,7 @@ import { verifyAudit } from '../../protocol/audit.ts'
 import { hashRecord, signHead } from '../../protocol/chain.ts'
 import { generateSigningJwk, importSigningKey, publicSigningJwk } from '../../protocol/keys.ts'
 import type { JournalRecord, RecordOf } from '../../protocol/report.ts'
-import type { Ending, LadderKind } from './kinds.ts'
+import { type Ending, isReset, type LadderKind } from './kinds.ts'
 import type { Trace } from './play.ts'
 import type { Touch } from './stand.ts'
 
@@ -32,14 +32,15 @@ function recordsOf<K extends JournalRecord['kind']>(trace: Trace, kind: K): Reco
 
 /** No accepted order is lost, none runs as two, and each has exactly one terminal record. */
 function oneEnd(kind: LadderKind, trace: Trace): string[] {
-  const once =
-    kind.order === 'restore'
-      ? (['operation', 'operation-ended'] as const)
-      : (['accepted', 'concluded', 'ended'] as const)
-  const counts = once.map((name) => [name, recordsOf(trace, name).length] as const)
-  return counts.flatMap(([name, count]) =>
-    count === 1 ? [] : [`${count} records of kind ${name}, not one`],
-  )
+  const once = isReset(kind.order)
+    ? (['accepted', 'concluded', 'ended'] as const)
+    : (['operation', 'operation-ended'] as const)
+  const counts = once.map((name) => recordsOf(trace, name).length)
+  const refused = recordsOf(trace, 'refused').length
+  // An order that was not accepted when the agent died is judged anew by the next one.
+  const wanted = refused === 0 ? 1 : 0
+  if (refused <= 1 && counts.every((count) => count === wanted)) return []
+  return [`${counts.join(', ')} records of kind ${once.join(', ')}, and ${refused} refusals`]
 }
 
 function shotsOnce({ acts, executed }: Trace): string[] {
@@ -107,7 +108,7 @@ function fencedMeansEnded(trace: Trace): string[] {
 }
 
 function onAfterConclusion(kind: LadderKind, trace: Trace): string[] {
-  if (kind.order === 'restore') return []
+  if (!isReset(kind.order)) return []
   const [concluded] = recordsOf(trace, 'concluded')
   const isEarly = ({ what, at }: Touch) =>
     what === 'on' && (concluded === undefined || at < concluded.mono.ms)
@@ -122,7 +123,9 @@ export function endingOf(trace: Trace): Ending {
   const [operation] = recordsOf(trace, 'operation-ended')
   const [concluded] = recordsOf(trace, 'concluded')
   const recovery = recordsOf(trace, 'recovery').at(-1)?.recovery ?? 'none'
-  if (operation) return { result: operation.status === 'done' ? 'done' : 'failed', recovery }
+  if (operation) return { result: operation.status, recovery }
+  const [refused] = recordsOf(trace, 'refused')
+  if (refused) return { result: 'refused', recovery }
   return { result: concluded?.conclusion.result ?? 'failed', recovery }
 }
 

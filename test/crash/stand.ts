@@ -99,7 +99,7 @@ export class Stand {
           record.kind === 'observed' && record.attribute === attribute && record.value === value,
       ).length
     const seen = await life.until('every device is read', READY_WITHIN_MS, () => {
-      return saw('power', 'pon') > 0 && saw('link', 'OK') >= this.pdus.length
+      return saw('power', 'pon') > 0 && saw('state', 'Enable') >= this.pdus.length
     })
     if (!seen) throw new Error(`the agent died before the order: ${life.failure}`)
     await this.runs()

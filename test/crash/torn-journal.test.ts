@@ -136,9 +136,10 @@ test(
     const settled = lines.at(-1)?.settled ?? 0
     const end = lines.findLast(({ record }) => record.seq <= settled)?.to ?? 0
     const faults: string[] = []
-    let flips = 0
-    for (let at = next(STRIDE); at < end; at += STRIDE) {
-      flips += 1
+    // A line feed joins two lines when it is damaged.
+    const places = new Set(lines.map(({ to }) => to - 1).filter((at) => at < end))
+    for (let at = next(STRIDE); at < end; at += STRIDE) places.add(at)
+    for (const at of places) {
       const damaged = withBitTurned(at)
       const opened = await start(damaged)
       const refused = 'refused' in opened && opened.refused.startsWith('the journal is damaged: ')
@@ -146,8 +147,7 @@ test(
         faults.push(`byte ${at}: ${JSON.stringify(opened).slice(0, 200)}`)
       }
     }
-    console.log(`[crash] damaged journals: ${flips} bits of ${end} durable bytes`)
-    expect(flips).toBeGreaterThan(0)
+    console.log(`[crash] damaged journals: ${places.size} bits of ${end} durable bytes`)
     expect(faults).toEqual([])
   },
   LONG_MS,
