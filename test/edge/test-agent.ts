@@ -68,7 +68,9 @@ export class TestAgent {
     this.#socket = socket
     this.heard.length = 0
     this.closedWith = undefined
-    socket.on('message', (text) => this.heard.push(JSON.parse(String(text)) as FromHub))
+    socket.on('message', (text) => {
+      if (this.#socket === socket) this.heard.push(JSON.parse(String(text)) as FromHub)
+    })
     socket.on('error', () => {})
     socket.on('close', (code, reason) => {
       if (this.#socket === socket) this.closedWith = { code, reason: String(reason) }
