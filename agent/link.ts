@@ -15,7 +15,7 @@ import {
 } from '../protocol/link.ts'
 import { PROTOCOL_VERSION } from '../protocol/version.ts'
 import { type ConnectFaults, watchConnectFaults } from './connect-fault.ts'
-import type { Journal } from './journal.ts'
+import type { Journal } from './journal/journal.ts'
 
 const PING_EVERY_MS = 10_000
 /** Without any message for so long the link is dead. */

@@ -8,7 +8,7 @@ import { Agent } from './agent.ts'
 import { createStopNoticeListener } from './drivers/kdump.ts'
 import { type Enrolment, enrol, readEnrolment } from './enrolment.ts'
 import { type Identity, openIdentity } from './identity.ts'
-import { openJournal } from './journal.ts'
+import { openJournal } from './journal/journal.ts'
 import { HubLink } from './link.ts'
 import { type AgentSettings, readSettings } from './settings.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Journal } from '../../agent/journal.ts'
+import type { Journal } from '../../agent/journal/journal.ts'
 import type { Clock } from '../../core/ports.ts'
 import { judgeReplay, rememberOrder } from '../../protocol/replay.ts'
 import type { Body } from '../../protocol/report.ts'

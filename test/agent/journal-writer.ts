@@ -1,5 +1,5 @@
 // A process that appends for ever and prints each sequence once it is durable, until it is killed.
-import { openJournal } from '../../agent/journal.ts'
+import { openJournal } from '../../agent/journal/journal.ts'
 import { nodeClock } from '../../runtime/node.ts'
 
 const [, , directory = ''] = process.argv

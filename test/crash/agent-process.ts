@@ -7,7 +7,7 @@ import {
   type StopNotice,
   type StopNoticeListener,
 } from '../../agent/drivers/kdump.ts'
-import { type Journal, openJournal } from '../../agent/journal.ts'
+import { type Journal, openJournal } from '../../agent/journal/journal.ts'
 import { importOpeningKey, importVerifyingKey } from '../../protocol/keys.ts'
 import { nodeClock, nodeRandom } from '../../runtime/node.ts'
 import type { AgentStart, FromAgent, ToAgent } from './agent-messages.ts'

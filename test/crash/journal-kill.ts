@@ -1,7 +1,7 @@
 // A journal's disk on which the process dies by SIGKILL at a chosen point of a chosen append. Only what
 // `openJournal` takes as an option is used for it.
 import { open } from 'node:fs/promises'
-import type { OpenFile } from '../../agent/journal-segments.ts'
+import type { OpenFile } from '../../agent/journal/segments.ts'
 
 /**
  * - `before-write`: nothing of the append is on disk.

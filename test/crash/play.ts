@@ -2,7 +2,7 @@
 // asked, until the order has ended; returns all that can be held against the promises.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { scanSegment } from '../../agent/journal-line.ts'
+import { scanSegment } from '../../agent/journal/line.ts'
 import { ZERO_HASH } from '../../protocol/chain.ts'
 import type { JournalRecord } from '../../protocol/report.ts'
 import { nodeClock } from '../../runtime/node.ts'

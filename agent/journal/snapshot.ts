@@ -2,10 +2,10 @@
 // forgotten of them. One file, replaced as a whole.
 import { join } from 'node:path'
 import { z } from 'zod'
-import { recordSchema } from '../protocol/report.ts'
-import { readText, replaceFile } from './durable-file.ts'
-import { hashOf } from './journal-line.ts'
-import type { JournalMemory } from './journal-memory.ts'
+import { recordSchema } from '../../protocol/report.ts'
+import { readText, replaceFile } from '../durable-file.ts'
+import { hashOf } from './line.ts'
+import type { JournalMemory } from './memory.ts'
 
 const snapshotSchema = z.object({
   /** The last record dropped, and its hash: the first segment follows it. */

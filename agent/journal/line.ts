@@ -2,8 +2,8 @@
 // written; by it a start tells a torn tail, which nobody was promised, from damage to what was promised.
 import { hash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
-import { canonicalJson } from '../protocol/chain.ts'
-import { type JournalRecord, recordSchema } from '../protocol/report.ts'
+import { canonicalJson } from '../../protocol/chain.ts'
+import { type JournalRecord, recordSchema } from '../../protocol/report.ts'
 
 export interface Line {
   record: JournalRecord

@@ -6,8 +6,8 @@ import {
   forgetOrders,
   type ReplayMemory,
   rememberOrder,
-} from '../protocol/replay.ts'
-import type { JournalRecord } from '../protocol/report.ts'
+} from '../../protocol/replay.ts'
+import type { JournalRecord } from '../../protocol/report.ts'
 
 /** Ids older than this, and more than so many, fall behind the watermark. */
 const IDS_KEPT_MS = 30 * 86_400_000

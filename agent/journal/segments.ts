@@ -2,9 +2,9 @@
 // only its tail can be torn.
 import { open, readdir, readFile, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { syncDirectory } from './durable-file.ts'
-import { decodeLine, type Line, scanSegment } from './journal-line.ts'
-import type { Reserve } from './journal-reserve.ts'
+import { syncDirectory } from '../durable-file.ts'
+import { decodeLine, type Line, scanSegment } from './line.ts'
+import type { Reserve } from './reserve.ts'
 
 /** What a segment needs of its file. Tests let a disk fail here. */
 export interface DiskFile {

@@ -1,6 +1,6 @@
 // Makes what devices and people said fit for a record, so that no text of theirs can ever make a record that
 // the control plane refuses: behind such a one every later record would wait for ever.
-import { type Body, bodySchema } from '../protocol/report.ts'
+import { type Body, bodySchema } from '../../protocol/report.ts'
 
 const TEXT_MAX = 2000
 /** Fields whose text comes from outside at any length. */

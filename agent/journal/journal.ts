@@ -2,25 +2,25 @@
 // One hash chain of records; all that wait at the same time share one fdatasync.
 import { chmod, mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Cancel } from '../core/ports.ts'
-import { BATCH_CHARACTERS_MAX, BATCH_RECORDS_MAX } from '../protocol/link.ts'
-import { type ReplayMemory, rememberOrder } from '../protocol/replay.ts'
-import type { Body, JournalRecord } from '../protocol/report.ts'
-import { PROTOCOL_VERSION } from '../protocol/version.ts'
-import { storable } from './journal-body.ts'
-import { encodeLine, encodeRecord, type Line } from './journal-line.ts'
-import { lockJournal, type Unlock } from './journal-lock.ts'
+import type { Cancel } from '../../core/ports.ts'
+import { BATCH_CHARACTERS_MAX, BATCH_RECORDS_MAX } from '../../protocol/link.ts'
+import { type ReplayMemory, rememberOrder } from '../../protocol/replay.ts'
+import type { Body, JournalRecord } from '../../protocol/report.ts'
+import { PROTOCOL_VERSION } from '../../protocol/version.ts'
+import { storable } from './body.ts'
+import { encodeLine, encodeRecord, type Line } from './line.ts'
+import { lockJournal, type Unlock } from './lock.ts'
 import {
   forgetBefore,
   type JournalMemory,
   nextWatermark,
   noteRecord,
   type OpenOrder,
-} from './journal-memory.ts'
-import { type JournalOptions, type Kept, readJournal, rememberLine } from './journal-opening.ts'
-import type { Reserve } from './journal-reserve.ts'
-import type { Segments, Tail } from './journal-segments.ts'
-import { snapshotOf, writeSnapshot } from './journal-snapshot.ts'
+} from './memory.ts'
+import { type JournalOptions, type Kept, readJournal, rememberLine } from './opening.ts'
+import type { Reserve } from './reserve.ts'
+import type { Segments, Tail } from './segments.ts'
+import { snapshotOf, writeSnapshot } from './snapshot.ts'
 
 const SEGMENT_BYTES = 1_048_576
 const KEPT_RECORDS = 10_000

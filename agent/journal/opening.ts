@@ -1,16 +1,16 @@
 // Reads a journal's directory when an agent starts, and counts the start.
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Clock } from '../core/ports.ts'
-import { ZERO_HASH } from '../protocol/chain.ts'
-import { rememberOrder } from '../protocol/replay.ts'
-import type { JournalRecord } from '../protocol/report.ts'
-import { readText, replaceFile } from './durable-file.ts'
-import type { Line } from './journal-line.ts'
-import { emptyMemory, type JournalMemory, noteRecord } from './journal-memory.ts'
-import { Reserve } from './journal-reserve.ts'
-import { type OpenFile, openSegments, type Segments, type Tail } from './journal-segments.ts'
-import { readSnapshot } from './journal-snapshot.ts'
+import type { Clock } from '../../core/ports.ts'
+import { ZERO_HASH } from '../../protocol/chain.ts'
+import { rememberOrder } from '../../protocol/replay.ts'
+import type { JournalRecord } from '../../protocol/report.ts'
+import { readText, replaceFile } from '../durable-file.ts'
+import type { Line } from './line.ts'
+import { emptyMemory, type JournalMemory, noteRecord } from './memory.ts'
+import { Reserve } from './reserve.ts'
+import { type OpenFile, openSegments, type Segments, type Tail } from './segments.ts'
+import { readSnapshot } from './snapshot.ts'
 
 export interface JournalOptions {
   /** Its own directory, created with mode 0700. */

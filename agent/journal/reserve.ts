@@ -2,7 +2,7 @@
 // replication"): given free, it lets them finish; new orders are refused meanwhile.
 import { open, stat, statfs, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isCode } from './durable-file.ts'
+import { isCode } from '../durable-file.ts'
 
 const FILE = 'reserve'
 const CHUNK = Buffer.alloc(1_048_576)
