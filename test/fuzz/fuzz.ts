@@ -34,6 +34,7 @@ export async function fuzz<T>(
   )
   // The time limit lets go of the last one while it is under way.
   await running
+  console.log(`fuzz ${title}: ${tried} inputs`)
   expect(tried).toBeGreaterThan(20)
   expect(heapBytes() - before).toBeLessThan(KEPT_BYTES_MAX)
 }
@@ -101,22 +102,26 @@ function cloned<T>(value: T): T {
   return value === undefined ? value : JSON.parse(JSON.stringify(value))
 }
 
-/** A document with a few of its places replaced, doubled or taken away. */
+/** A document with a few of its places replaced, mostly by their like, doubled or taken away. */
 export function bent<T>(document: T): fc.Arbitrary<T> {
   const edit = fc.record({
     where: fc.nat(),
-    how: fc.constantFrom('put', 'drop', 'copy'),
+    how: fc.constantFrom('twist', 'twist', 'put', 'drop', 'copy'),
     what: nastyJson,
+    text: nastyText,
+    number: fc.constantFrom(...NASTY_NUMBERS),
   })
-  return fc.array(edit, { minLength: 1, maxLength: 4 }).map((edits) => {
+  return fc.array(edit, { minLength: 1, maxLength: 3 }).map((edits) => {
     const copy = cloned(document)
-    for (const { where, how, what } of edits) {
+    for (const { where, how, what, text, number } of edits) {
       const places = placesOf(copy)
       const [owner, key] = places[where % Math.max(1, places.length)] ?? []
       if (owner === undefined || key === undefined) continue
       if (how === 'drop') Reflect.deleteProperty(owner, key)
       else if (how === 'copy' && Array.isArray(owner)) owner.push(cloned(owner[Number(key)]))
-      else Reflect.set(owner, key, cloned(what))
+      else if (how === 'put') Reflect.set(owner, key, cloned(what))
+      else if (typeof Reflect.get(owner, key) === 'string') Reflect.set(owner, key, text)
+      else if (typeof Reflect.get(owner, key) === 'number') Reflect.set(owner, key, number)
     }
     return copy
   })
