@@ -37,6 +37,18 @@ export function gather<T, R>(
     })
 }
 
+/**
+ * Gives back a function that looks something up once for all who ask for it meanwhile. Nobody gets what was
+ * looked up before they asked: a thousand readers that are woken together make two look-ups.
+ */
+export function shared<R>(look: (key: string) => Promise<R>): (key: string) => Promise<R> {
+  const lookTogether = gather<undefined, R>(async (key, askers) => {
+    const value = await look(key)
+    return askers.map(() => ({ value }))
+  }, Number.POSITIVE_INFINITY)
+  return (key) => lookTogether(key, undefined)
+}
+
 async function settle<T, R>(
   taken: readonly Waiting<T, R>[],
   act: (items: readonly T[]) => Promise<readonly Outcome<R>[]>,

@@ -5,6 +5,7 @@ import { findReset, listResets } from '../../db/resets.ts'
 import { resetAcceptance } from '../acceptance.ts'
 import { maySee, requireSight } from '../auth.ts'
 import { ApiError, problems } from '../errors.ts'
+import { shared } from '../gather.ts'
 import { idempotencyHeader, readIdempotencyKey } from '../idempotency.ts'
 import { cutPage, pageOf, pageQuery, readCursor } from '../paging.ts'
 import type { Deps } from '../ports.ts'
@@ -102,6 +103,7 @@ const getResets = createRoute({
 
 export function resetRoutes(deps: Deps) {
   const accept = resetAcceptance(deps)
+  const find = shared((id) => findReset(deps.db, id))
   return makeRouter()
     .openapi(postReset, async (c) => {
       const key = readIdempotencyKey(c.req.valid('header')['idempotency-key'])
@@ -111,7 +113,7 @@ export function resetRoutes(deps: Deps) {
     .openapi(getReset, async (c) => {
       const { id } = c.req.valid('param')
       const look = async () => {
-        const row = await findReset(deps.db, id)
+        const row = await find(id)
         if (!row || !maySee(c.var.caller, row.site)) {
           throw new ApiError('unknown-reset', 'there is no reset of this id')
         }

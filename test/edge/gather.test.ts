@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { gather } from '../../edge/gather.ts'
+import { gather, shared } from '../../edge/gather.ts'
 
 function gate() {
   let open = () => {}
@@ -62,4 +62,27 @@ test('an item fails alone by its outcome, and with its run when that throws', as
     'Error: the run failed',
     'later',
   ])
+})
+
+test('a look-up is shared by all who ask while another is under way, and never older than its asking', async () => {
+  let version = 0
+  let looks = 0
+  const release: (() => void)[] = []
+  const look = shared(async () => {
+    looks += 1
+    const seen = version
+    await new Promise<void>((resolve) => release.push(resolve))
+    return seen
+  })
+  const early = look('k')
+  version = 1
+  const late = Array.from({ length: 1000 }, () => look('k'))
+  const other = look('other')
+  for (const go of release.splice(0)) go()
+  expect(await early).toBe(0)
+  expect(await other).toBe(1)
+  await new Promise((resolve) => setImmediate(resolve))
+  for (const go of release.splice(0)) go()
+  expect(new Set(await Promise.all(late))).toEqual(new Set([1]))
+  expect(looks).toBe(3)
 })
