@@ -10,6 +10,7 @@ const DEFAULT_URL = 'http://127.0.0.1:8787'
 const ANSWER_TIMEOUT_MS = 30_000
 const STREAM_TIMEOUT_MS = 3_600_000
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024
+const REFUSAL_BYTES_MAX = 1_000_000
 /** Waits between the attempts of one request. */
 const RETRY_DELAYS_MS = [250, 500, 1000, 2000, 4000]
 /** Nothing was sent when one of these ends an attempt. */
@@ -251,7 +252,7 @@ async function readTokenFile(path: string, readText: World['readText']): Promise
 }
 
 async function refusalOf(response: Response): Promise<Refusal> {
-  const text = (await response.text().catch(() => '')).slice(0, 1_000_000)
+  const text = await readBody(response, REFUSAL_BYTES_MAX).catch(() => '')
   const parsed = problemSchema.safeParse(parseJson(text))
   const { status } = response
   if (parsed.success) return new Refusal(status, parsed.data)
@@ -259,19 +260,22 @@ async function refusalOf(response: Response): Promise<Refusal> {
 }
 
 async function readJson(response: Response, url: string): Promise<unknown> {
-  const chunks: Uint8Array[] = []
-  let bytes = 0
   try {
-    for await (const chunk of response.body ?? []) {
-      bytes += chunk.length
-      if (bytes > ANSWER_BYTES_MAX)
-        throw new Error(`the answer is longer than ${ANSWER_BYTES_MAX} bytes`)
-      chunks.push(chunk)
-    }
+    return parseJson(await readBody(response, ANSWER_BYTES_MAX))
   } catch (error) {
     throw new NoAnswer(url, true, error)
   }
-  return parseJson(Buffer.concat(chunks).toString('utf8'))
+}
+
+async function readBody(response: Response, bytesMax: number): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.length
+    if (bytes > bytesMax) throw new Error(`the answer is longer than ${bytesMax} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
 }
 
 function parseJson(text: string): unknown {
