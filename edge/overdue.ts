@@ -42,15 +42,27 @@ const UNHEARD: Fate = {
   detail: 'the order is overdue and its agent is not heard; what it reports later replaces this',
 }
 
+const UNTAKEN: Fate = {
+  status: 'unknown',
+  code: 'order-not-taken',
+  detail: 'its agent is connected and has not taken the order; what it refused stands in the audit',
+}
+
 /** `heard` holds the keys of the agents that are connected. Returns the ids of the orders whose standing changed. */
 export async function settleDueOrders(watch: Watch, heard: ReadonlySet<string>): Promise<string[]> {
   const changed: string[] = []
   for (const order of await listDueOrders(watch.db, watch.site, watch.clock.wallMs())) {
-    const fate = order.sentAtMs === null ? EXPIRED : UNHEARD
-    if (fate === UNHEARD && order.sentTo !== null && heard.has(order.sentTo)) continue
-    if (await settle(watch, order, fate)) changed.push(order.id)
+    const fate = fateOf(order, heard)
+    if (fate && (await settle(watch, order, fate))) changed.push(order.id)
   }
   return changed
+}
+
+/** Undefined for an order whose agent is at it still. */
+function fateOf(order: OrderRow, heard: ReadonlySet<string>): Fate | undefined {
+  if (order.sentAtMs === null) return EXPIRED
+  if (order.sentTo === null || !heard.has(order.sentTo)) return UNHEARD
+  return order.journalledAtMs === null ? UNTAKEN : undefined
 }
 
 /** When the hub has to look again; undefined when no order waits. */

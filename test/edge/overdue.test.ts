@@ -222,11 +222,24 @@ describeOnPostgres('orders of which nothing is heard', (database) => {
     await expect(at.reset('k3')).rejects.toMatchObject({ code: 'reset-already-open' })
   })
 
+  test('overdue with its agent heard and not taken: unknown, and the place is free', async () => {
+    const at = await scene(database().db, 'untaken')
+    const agent = await enrolled(at, 'untaken', 'HACON1')
+    await agent.connect('1')
+    const { id } = await at.reset('k1')
+    at.afterMs(300_000)
+    at.hear('1')
+    await at.hub.alarmed()
+    expect(await at.find(id)).toMatchObject({ status: 'unknown', code: 'order-not-taken' })
+    expect(await at.reset('k2')).toMatchObject({ status: 'accepted' })
+  })
+
   test('overdue with its agent heard: left alone, and looked at again', async () => {
     const at = await scene(database().db, 'slow')
     const agent = await enrolled(at, 'slow', 'HACON1')
     await agent.connect('1')
     const { id } = await at.reset('k1')
+    await at.hub.message('1', JSON.stringify({ type: 'journalled', order: id }))
     at.afterMs(300_000)
     at.hear('1')
     await at.hub.alarmed()
