@@ -29,6 +29,8 @@ export class HubStub {
   claims: number | undefined
   /** Called for each report, before it is stored; false cuts the connection instead of answering. */
   onReport: (stage: 'before' | 'after') => boolean = () => true
+  /** Called for each good hello, before the welcome goes out. */
+  beforeWelcome: (socket: WebSocket) => void = () => {}
   readonly #key: VerifyingKey
   readonly #server: Server
   #nonces = 0
@@ -97,6 +99,7 @@ export class HubStub {
         const verified = await verifyHello(message.token, { keys, site: 'tokyo1', nonce })
         if ('refused' in verified) return socket.close(4401, verified.detail)
         this.hellos.push(verified.hello)
+        this.beforeWelcome(socket)
         const received = this.claims ?? this.received
         return send({ type: 'welcome', received, nowMs: this.nowMs })
       }
