@@ -5,6 +5,7 @@ import type { PostgresJsQueryResultHKT } from 'drizzle-orm/postgres-js'
 import { drizzle } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
 import * as schema from './schema.ts'
+import { endingWithConnection } from './transaction.ts'
 
 const PREPARED_PARAMETERS_MAX = 32
 
@@ -45,8 +46,9 @@ function preparing(client: postgres.Sql): postgres.Sql {
       const prepare = (parameters?.length ?? 0) <= PREPARED_PARAMETERS_MAX
       return of(text, parameters, { ...options, prepare })
     }) as typeof unsafe
+  const bound = endingWithConnection((act) => begin(act))
   const inTransaction = (act: (tx: postgres.TransactionSql) => unknown) =>
-    begin((tx) => act(Object.assign(tx, { unsafe: prepared(tx.unsafe) })))
+    bound((tx) => act(Object.assign(tx, { unsafe: prepared(tx.unsafe) })))
   return Object.assign(client, { unsafe: prepared(unsafe), begin: inTransaction })
 }
 
