@@ -28,6 +28,8 @@ export interface Trace {
   looks: Touch[]
   boots: Boot[]
   executed: Readonly<Record<string, number>>
+  /** False for a calm run. A kill that was to come may not have. */
+  wasToBeKilled: boolean
   /** Kills that came about. */
   kills: number
   running: boolean
@@ -87,7 +89,7 @@ async function live(
   if (kind.release) await pause(RELEASE_MS)
   // Whether it does is judged by the trace.
   if (kind.finally === 'runs') await stand.runs().catch(() => {})
-  return await traceOf(stand, id, lives)
+  return await traceOf(stand, id, { lives, wasToBeKilled: kills.length > 0 })
 }
 
 function start(stand: Stand, kill: Kill | undefined, lives: AgentChild[]): AgentChild {
@@ -134,7 +136,11 @@ function hasEnded(records: readonly JournalRecord[], order: string): boolean {
   )
 }
 
-async function traceOf(stand: Stand, order: string, lives: readonly AgentChild[]): Promise<Trace> {
+async function traceOf(
+  stand: Stand,
+  order: string,
+  { lives, wasToBeKilled }: { lives: readonly AgentChild[]; wasToBeKilled: boolean },
+): Promise<Trace> {
   for (const life of lives) life.kill()
   await Promise.all(lives.map(({ ended }) => ended))
   const { acts, looks, boots, model } = stand
@@ -149,6 +155,7 @@ async function traceOf(stand: Stand, order: string, lives: readonly AgentChild[]
     looks,
     boots,
     executed: { ...model.bmc.executed },
+    wasToBeKilled,
     kills: lives.length - 1,
     running: model.os.state === 'running',
   }

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startLabSite } from '../e2e/palisade.ts'
 import { Closing, until } from '../e2e/programs.ts'
 import { findPostgres, type PrivatePostgres, startPostgres } from '../postgres.ts'
+import { announce, chance, FULL } from './seed.ts'
 
 const HARD_AFTER_MS = 2500
 /** What a busy machine may take between the instant of a timer and the datagram at the BMC. */
@@ -14,6 +15,8 @@ const AWAY_MS = 5000
 /** A client must not be kept waiting for a database that is not there. */
 const ANSWERED_WITHIN_MS = 3000
 
+announce('kills of Postgres')
+const next = chance('postgres')
 const closing = new Closing()
 const run = findPostgres() === undefined ? test.skip : test
 let postgres: PrivatePostgres
@@ -80,6 +83,30 @@ run(
     expect(await api.end(later.id)).toMatchObject({ status: 'complete', result: 'REBOOT' })
   },
   180_000,
+)
+
+run(
+  'killed again and again with a reset under way, the control plane lives and each reset runs once',
+  async () => {
+    const { api, controlPlane, lab } = rig
+    const before = (await lab.oracle.server('PSERVER6')).bmc.executed.reset
+    const kills = FULL ? 30 : 3
+    for (let kill = 1; kill <= kills; kill += 1) {
+      const ask = { target: { server: 'PSERVER6' }, mode: 'hard' }
+      const first = api.reset(ask, `kill-${kill}`).catch(() => undefined)
+      await sleep(next(60))
+      await postgres.crash()
+      await first
+      await answered('GET', '/v1/resets')
+      expect(controlPlane.program.alive, controlPlane.program.output).toBe(true)
+      await postgres.start()
+      const { id } = await until('an answer', 60_000, () => api.reset(ask, `kill-${kill}`))
+      expect(await api.end(id, 60_000)).toMatchObject({ status: 'complete', result: 'REBOOT' })
+      const { bmc } = await lab.oracle.server('PSERVER6')
+      expect(bmc.executed.reset - before).toBe(kill)
+    }
+  },
+  FULL ? 900_000 : 180_000,
 )
 
 async function answered(method: string, path: string, content?: object) {

@@ -132,9 +132,8 @@ export function endingOf(trace: Trace): Ending {
 function endedAsItMay({ killed, calm, ...kind }: LadderKind, trace: Trace): string[] {
   const { result, recovery } = endingOf(trace)
   const may =
-    trace.livesAt.length === 1
-      ? result === calm.result && recovery === calm.recovery
-      : killed.results.includes(result) && killed.recoveries.includes(recovery)
+    (result === calm.result && recovery === calm.recovery) ||
+    (trace.wasToBeKilled && killed.results.includes(result) && killed.recoveries.includes(recovery))
   const faults = may ? [] : [`it ended as ${result}, recovery ${recovery}`]
   if (kind.finally === 'runs' && !trace.running) faults.push('the machine does not run again')
   if (kind.finally === 'off' && trace.running) faults.push('the machine runs')
