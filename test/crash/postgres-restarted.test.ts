@@ -90,7 +90,7 @@ run(
   async () => {
     const { api, controlPlane, lab } = rig
     const before = (await lab.oracle.server('PSERVER6')).bmc.executed.reset
-    const kills = FULL ? 30 : 3
+    const kills = FULL ? 30 : 2
     for (let kill = 1; kill <= kills; kill += 1) {
       const ask = { target: { server: 'PSERVER6' }, mode: 'hard' }
       const first = api.reset(ask, `kill-${kill}`).catch(() => undefined)
