@@ -38,20 +38,17 @@ export async function listRecordsOfOrder(
     .limit(RECORDS_PER_ORDER_MAX)
 }
 
+function ofChain({ site, agent, kid }: Chain) {
+  return and(eq(records.site, site), eq(records.agent, agent), eq(records.kid, kid))
+}
+
 /** The sequence up to which nothing of a chain is missing, looking from `from` on. */
 export async function findContiguous(db: Db, chain: Chain, from: number): Promise<number> {
   const later = db.$with('later').as(
     db
       .selectDistinct({ seq: records.seq })
       .from(records)
-      .where(
-        and(
-          eq(records.site, chain.site),
-          eq(records.agent, chain.agent),
-          eq(records.kid, chain.kid),
-          gt(records.seq, from),
-        ),
-      ),
+      .where(and(ofChain(chain), gt(records.seq, from))),
   )
   const ranked = db.$with('ranked').as(
     db
@@ -204,14 +201,7 @@ export async function findHashAt(db: Db, chain: Chain, seq: number): Promise<str
   const [row] = await db
     .select({ hash: records.hash })
     .from(records)
-    .where(
-      and(
-        eq(records.site, chain.site),
-        eq(records.agent, chain.agent),
-        eq(records.kid, chain.kid),
-        eq(records.seq, seq),
-      ),
-    )
+    .where(and(ofChain(chain), eq(records.seq, seq)))
     .limit(1)
   return row?.hash
 }
