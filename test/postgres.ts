@@ -23,7 +23,14 @@ export interface PrivatePostgres {
   crash(): Promise<void>
   /** Starts it again on what it left, at the same address. */
   start(): Promise<void>
+  /** Copies the whole server as a standby is one, while it runs. */
+  copy(): Promise<PostgresCopy>
   stop(): Promise<void>
+}
+
+export interface PostgresCopy {
+  /** Ends the server as `crash` does and starts the copy in its place: what came after the copy is gone. */
+  takeOver(): Promise<void>
 }
 
 /** Where Postgres is installed, if it is. */
@@ -40,7 +47,7 @@ export async function startPostgres({ durable = false } = {}): Promise<PrivatePo
   const directory = mkdtempSync(join(tmpdir(), 'palisade-pg-'))
   const asPostgres = process.getuid?.() === 0
   if (asPostgres) chownSync(directory, userId('-u'), userId('-g'))
-  const files = join(directory, 'files')
+  let files = join(directory, 'files')
   const command = (name: string, ...args: string[]) => {
     const program = join(binaries, name)
     return asPostgres
@@ -63,6 +70,18 @@ export async function startPostgres({ durable = false } = {}): Promise<PrivatePo
     while (existsSync(`/proc/${pid}`)) await sleep(10)
     runs = false
   }
+  let copies = 0
+  const copy = async (): Promise<PostgresCopy> => {
+    const copied = join(directory, `copy-${++copies}`)
+    const from = ['-h', '127.0.0.1', '-p', String(port), '-U', 'postgres', '--no-sync']
+    await command('pg_basebackup', '-D', copied, ...from, '--checkpoint=fast')
+    const takeOver = async () => {
+      await crash()
+      files = copied
+      await start()
+    }
+    return { takeOver }
+  }
   const stop = async () => {
     if (runs) await command('pg_ctl', '-D', files, '-m', 'immediate', 'stop')
     rmSync(directory, { recursive: true, force: true })
@@ -70,7 +89,7 @@ export async function startPostgres({ durable = false } = {}): Promise<PrivatePo
   const { freshDatabase, emptyDatabase } = databases(
     (database) => `postgres://postgres@127.0.0.1:${port}/${database}`,
   )
-  return { freshDatabase, emptyDatabase, crash, start, stop }
+  return { freshDatabase, emptyDatabase, crash, start, copy, stop }
 }
 
 function databases(url: (database: string) => string) {

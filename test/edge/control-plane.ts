@@ -3,33 +3,13 @@ import { readFileSync } from 'node:fs'
 import type { Db } from '../../db/client.ts'
 import { openDatabase } from '../../db/client.ts'
 import { type ControlPlane, startControlPlane } from '../../edge/node/control-plane.ts'
+import { type Plane, planeAt } from '../blackbox/client.ts'
 import { type PrivatePostgres, startPostgres, temporaryDirectory } from '../postgres.ts'
 
-export interface Answer {
-  status: number
-  type: string
-  headers: Headers
-  // biome-ignore lint/suspicious/noExplicitAny: answers are judged by what the tests expect of them.
-  body: any
-}
-
-export interface Ask {
-  method?: string
-  body?: unknown
-  token?: string | null
-  key?: string
-  headers?: Record<string, string>
-}
-
-export interface TestPlane {
-  url: string
-  admin: string
+export interface TestPlane extends Plane {
   databaseUrl: string
   dataDirectory: string
   logged: { event: string; fields: unknown }[]
-  ask(path: string, ask?: Ask): Promise<Answer>
-  /** Makes a token and returns its secret. */
-  token(body: object): Promise<string>
   /** Looks behind the API. */
   database<T>(use: (db: Db) => Promise<T>): Promise<T>
   restart(): Promise<void>
@@ -59,39 +39,11 @@ async function startOn(postgres: PrivatePostgres): Promise<TestPlane> {
     })
   let plane = await start(0)
   const admin = readFileSync(plane.adminTokenFile, 'utf8').trim()
-  let keys = 0
-  const ask = async (path: string, options: Ask = {}): Promise<Answer> => {
-    const { method = 'GET', body, token = admin, key = `key-${++keys}`, headers } = options
-    const response = await fetch(`${plane.url}${path}`, {
-      method,
-      headers: {
-        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...(method === 'GET' ? {} : { 'idempotency-key': key }),
-        ...headers,
-      },
-      ...(body === undefined
-        ? {}
-        : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-    })
-    const type = response.headers.get('content-type') ?? ''
-    const text = await response.text()
-    const isJson = /^application\/(problem\+)?json/.test(type)
-    const { status } = response
-    return { status, type, headers: response.headers, body: isJson ? JSON.parse(text) : text }
-  }
   return {
-    url: plane.url,
-    admin,
+    ...planeAt(plane.url, admin),
     databaseUrl,
     dataDirectory: directory.path,
     logged,
-    ask,
-    async token(body) {
-      const { status, body: made } = await ask('/v1/tokens', { method: 'POST', body })
-      if (status !== 201) throw new Error(`no token: ${JSON.stringify(made)}`)
-      return made.token
-    },
     async database(use) {
       const { db, close } = openDatabase(databaseUrl, { connections: 2 })
       try {

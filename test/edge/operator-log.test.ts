@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { listOperatorEntries, type OperatorRow } from '../../db/operator-log.ts'
 import { hashText } from '../../protocol/chain.ts'
+import type { Ask } from '../blackbox/client.ts'
 import { findPostgres } from '../postgres.ts'
-import { type Ask, startTestPlane, type TestPlane, until } from './control-plane.ts'
+import { startTestPlane, type TestPlane, until } from './control-plane.ts'
 import { siteFile } from './site.ts'
 
 interface Operation {

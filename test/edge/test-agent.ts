@@ -16,10 +16,10 @@ import { LINK_PATH } from '../../protocol/link.ts'
 import type { Order } from '../../protocol/order.ts'
 import type { Body, JournalRecord } from '../../protocol/report.ts'
 import { nodeClock } from '../../runtime/node.ts'
-import type { TestPlane } from './control-plane.ts'
+import type { Plane } from '../blackbox/client.ts'
 
 export class TestAgent {
-  readonly plane: TestPlane
+  readonly plane: Plane
   readonly site: string
   readonly name: string
   readonly key: SigningKey
@@ -33,7 +33,7 @@ export class TestAgent {
   closedWith: { code: number; reason: string } | undefined
 
   constructor(
-    plane: TestPlane,
+    plane: Plane,
     names: { site: string; name: string },
     keys: Awaited<ReturnType<typeof makeKeys>>,
   ) {
@@ -44,7 +44,7 @@ export class TestAgent {
     this.key = keys.sign
   }
 
-  static async enrolled(plane: TestPlane, site: string, name: string): Promise<TestAgent> {
+  static async enrolled(plane: Plane, site: string, name: string): Promise<TestAgent> {
     const agent = new TestAgent(plane, { site, name }, await makeKeys())
     const offer = await plane.ask(`/v1/sites/${site}/enrolments`, {
       method: 'POST',
