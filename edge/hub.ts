@@ -1,60 +1,21 @@
 // One hub per site: it knows the agents that are connected, gets orders to them and takes their reports. It
 // keeps nothing of worth in memory, so it may be replaced or put to sleep at any time; what counts is in the
 // database (spec redundancy.md, "Hub liveness without waking it").
-import type { Clock, Random } from '../core/ports.ts'
 import type { SiteDocument } from '../core/site.ts'
 import { findAgent, listAgentKeys, noteConnected, noteHeard } from '../db/agents.ts'
-import type { Db } from '../db/client.ts'
 import { claimUndelivered, noteJournalled } from '../db/orders.ts'
 import { findSite } from '../db/sites.ts'
 import { signSite, verifyHello } from '../protocol/chain.ts'
-import { importVerifyingKey, type SigningKey, type VerifyingKey } from '../protocol/keys.ts'
-import { type FromHub, fromAgentSchema, type Hello } from '../protocol/link.ts'
+import { importVerifyingKey, type VerifyingKey } from '../protocol/keys.ts'
+import { type FromHub, fromAgentSchema, type Hello, PONG_TEXT } from '../protocol/link.ts'
 import { PROTOCOL_VERSION } from '../protocol/version.ts'
 import { randomText } from './auth.ts'
 import { describeError } from './errors.ts'
+import type { HubPorts, LinkState } from './hub-ports.ts'
 import { storeReport } from './ingest.ts'
 import { findNextAlarmMs, settleDueOrders } from './overdue.ts'
-import type { Log, Presence, Signals } from './ports.ts'
+import type { Presence } from './ports.ts'
 import { readBatch } from './report-batch.ts'
-
-/** What the hub knows of one connection; plain JSON, so that it can outlive a sleeping hub. */
-export interface LinkState {
-  nonce: string
-  openedAtMs: number
-  /** Set by a good hello. */
-  agent?: string
-  kid?: string
-  epoch?: number
-  /** Of the site document that the agent holds or was sent. */
-  revision?: number
-  /** False for an agent that lost part of its journal: it might run an order twice. */
-  trusted?: boolean
-}
-
-export interface Sockets {
-  /** Those that are up; not one that is being closed. */
-  list(): { id: string; state: LinkState }[]
-  find(id: string): LinkState | undefined
-  remember(id: string, state: LinkState): void
-  send(id: string, text: string): void
-  close(id: string, code: number, reason: string): void
-  /** When anything was last heard on the connection, pings included. */
-  heardAtMs(id: string): number
-}
-
-export interface HubPorts {
-  site: string
-  db: Db
-  clock: Clock
-  random: Random
-  key: SigningKey
-  sockets: Sockets
-  /** One alarm per hub: a later call replaces the instant (epoch ms); undefined sets none. */
-  setAlarm(atMs: number | undefined): void | Promise<void>
-  signals: Signals
-  log: Log
-}
 
 /** Why the hub closes a connection. */
 export const CLOSE = {
@@ -111,13 +72,19 @@ export class Hub {
     await noteHeard(db, site, state.agent, clock.wall())
   }
 
+  /** Judged now: a link that went silent may stand until the next sweep. */
   presence(): Presence[] {
     const { sockets } = this.#ports
     return sockets.list().flatMap(({ id, state }) => {
       const { agent, openedAtMs } = state
-      if (agent === undefined) return []
+      if (agent === undefined || this.#isSilent(id)) return []
       return [{ agent, connectedAtMs: openedAtMs, heardAtMs: sockets.heardAtMs(id) }]
     })
+  }
+
+  #isSilent(id: string): boolean {
+    const { sockets, clock } = this.#ports
+    return clock.wallMs() - sockets.heardAtMs(id) >= SILENT_AFTER_MS
   }
 
   /** Sends what is undelivered and sets the alarm. What was stored before the call is sent when it resolves. */
@@ -169,7 +136,7 @@ export class Hub {
     for (const { id, state } of sockets.list()) {
       if (state.agent === undefined && nowMs - state.openedAtMs >= HELLO_WITHIN_MS) {
         sockets.close(id, CLOSE.silent, 'no hello in time')
-      } else if (nowMs - sockets.heardAtMs(id) >= SILENT_AFTER_MS) {
+      } else if (this.#isSilent(id)) {
         sockets.close(id, CLOSE.silent, 'nothing heard')
       }
     }
@@ -201,7 +168,7 @@ export class Hub {
     switch (message.data.type) {
       case 'ping':
         if (state.agent === undefined) return this.#refuse(id, CLOSE.refused, 'no hello yet')
-        return this.#say(id, { type: 'pong', nowMs: this.#ports.clock.wallMs() })
+        return this.#ports.sockets.send(id, PONG_TEXT)
       case 'hello':
         return await this.#welcome(id, state, message.data.token)
       case 'journalled':
@@ -269,7 +236,8 @@ export class Hub {
   #active(): { id: string; state: LinkState & { agent: string } } | undefined {
     const candidates = this.#ports.sockets.list().flatMap(({ id, state }) => {
       const { agent, trusted } = state
-      return agent !== undefined && trusted === true ? [{ id, state: { ...state, agent } }] : []
+      if (agent === undefined || trusted !== true || this.#isSilent(id)) return []
+      return [{ id, state: { ...state, agent } }]
     })
     return candidates.reduce<(typeof candidates)[number] | undefined>(
       (best, next) => (best && (best.state.epoch ?? 0) >= (next.state.epoch ?? 0) ? best : next),
@@ -360,11 +328,18 @@ export class Hub {
       .map(({ id, state }) =>
         state.agent === undefined
           ? state.openedAtMs + HELLO_WITHIN_MS
-          : sockets.heardAtMs(id) + SILENT_AFTER_MS,
+          : this.#sweepAtMs(state.openedAtMs, sockets.heardAtMs(id) + SILENT_AFTER_MS),
       )
     const orders = await findNextAlarmMs(this.#ports, nowMs)
     const next = Math.min(...links, orders ?? Number.POSITIVE_INFINITY)
     await setAlarm(Number.isFinite(next) ? next : undefined)
+  }
+
+  /** Counted from the opening, so that the hubs of many sites do not all wake at once. */
+  #sweepAtMs(openedAtMs: number, silentAtMs: number): number {
+    const { sweepEveryMs } = this.#ports
+    if (sweepEveryMs === undefined) return silentAtMs
+    return openedAtMs + Math.ceil((silentAtMs - openedAtMs) / sweepEveryMs) * sweepEveryMs
   }
 }
 

@@ -12,13 +12,13 @@ import { createApp } from '../app.ts'
 import { OPERATOR_LOG_DAYS_DEFAULT, startHousekeeping } from '../housekeeping.ts'
 import { OperatorLogWriter } from '../operator-log-writer.ts'
 import type { AppDeps, Log } from '../ports.ts'
+import { localSignals } from '../signals.ts'
 import { lockDirectory } from './directory-lock.ts'
 import { startEmbeddedDatabase } from './embedded-database.ts'
 import { localHubs } from './hubs.ts'
 import { stderrLog } from './log.ts'
 import { remoteAddress } from './remote-address.ts'
 import { loadAdminToken, loadSigningKey, openDataDirectory } from './secret-files.ts'
-import { localSignals } from './signals.ts'
 
 export interface ControlPlaneOptions {
   dataDirectory: string

@@ -7,7 +7,8 @@ import { listSitesWithOrders } from '../../db/orders.ts'
 import { isSite } from '../../db/sites.ts'
 import { unknownSite } from '../auth.ts'
 import { describeError } from '../errors.ts'
-import { CLOSE, Hub, type LinkState, type Sockets } from '../hub.ts'
+import { CLOSE, Hub } from '../hub.ts'
+import type { LinkState, Sockets } from '../hub-ports.ts'
 import type { Deps, Hubs } from '../ports.ts'
 
 /** Connections that have not said hello, over all sites; strangers cannot fill the memory. */

@@ -1,6 +1,6 @@
 // Signals inside one process. Another process is heard of by looking into the database now and then.
-import type { Clock } from '../../core/ports.ts'
-import type { Listener, Signals } from '../ports.ts'
+import type { Clock } from '../core/ports.ts'
+import type { Listener, Signals } from './ports.ts'
 
 export interface LocalSignals extends Signals {
   /** Wakes everybody, and keeps nobody waiting from now on. */
