@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { findPostgres } from '../postgres.ts'
 import { startTestPlane, type TestPlane } from './control-plane.ts'
 import { siteFile } from './site.ts'
-import { makeKeys, TestAgent } from './test-agent.ts'
+import { TestAgent } from './test-agent.ts'
 
 describe.skipIf(findPostgres() === undefined)('an agent in the place of another', () => {
   let plane: TestPlane
@@ -27,22 +27,6 @@ describe.skipIf(findPostgres() === undefined)('an agent in the place of another'
     const body = { site, target: { server }, reason: 'x' }
     return plane.ask('/v1/resets', { method: 'POST', body })
   }
-  const hears = async (agent: TestAgent) => {
-    agent.send({ type: 'ping' })
-    await agent.next('pong')
-    return agent.heard.map(({ type }) => type)
-  }
-
-  test('is not sent an order that its predecessor may have run', async () => {
-    const { body } = await reset('PSERVER1')
-    expect((await old.takeOrder()).order.id).toBe(body.id)
-    const fresh = await TestAgent.enrolled(plane, site, 'HACON1')
-    await fresh.connect()
-    expect(await hears(fresh)).not.toContain('order')
-    const other = await reset('PSERVER3')
-    expect((await fresh.takeOrder()).order.id).toBe(other.body.id)
-  })
-
   test('does not keep an order of its predecessor from turning unknown', async () => {
     const { body } = await reset('PSERVER1')
     await old.takeOrder()
@@ -55,25 +39,5 @@ describe.skipIf(findPostgres() === undefined)('an agent in the place of another'
     await expect
       .poll(async () => (await plane.ask(`/v1/resets/${body.id}`)).body.status, { timeout: 20_000 })
       .toBe('unknown')
-  })
-
-  test('gets every new order from then on, though the old link is still up', async () => {
-    const fresh = await TestAgent.enrolled(plane, site, 'HACON1')
-    const { body } = await reset('PSERVER1')
-    expect(await hears(old)).not.toContain('order')
-    await fresh.connect()
-    expect((await fresh.takeOrder()).order.id).toBe(body.id)
-  })
-
-  test('keeps its place when the used token of the old one comes again', async () => {
-    const offer = () =>
-      plane.ask(`/v1/sites/${site}/enrolments`, { method: 'POST', body: { name: 'HACON1' } })
-    const first = (await offer()).body.token
-    const predecessor = new TestAgent(plane, { site, name: 'HACON1' }, await makeKeys())
-    expect((await predecessor.enrol(first)).status).toBe(200)
-    const fresh = await TestAgent.enrolled(plane, site, 'HACON1')
-    const replayed = await predecessor.enrol(first)
-    expect([replayed.status, replayed.body.code]).toEqual([403, 'enrolment-refused'])
-    expect(await fresh.connect()).toMatchObject({ received: 0 })
   })
 })
