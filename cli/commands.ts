@@ -16,6 +16,7 @@ import {
   showSystems,
   showVersion,
 } from './commands/show.ts'
+import { showResetPaths } from './commands/show-reset-paths.ts'
 import { showReset, showResets } from './commands/show-resets.ts'
 import { showSettings } from './commands/show-settings.ts'
 import { testPdu, testSoftReset } from './commands/test.ts'
@@ -30,6 +31,7 @@ export const COMMANDS: readonly Command[] = [
   showPdus,
   showAgents,
   showVersion,
+  showResetPaths,
   showResets,
   showReset,
   resetCommand,

@@ -20,6 +20,7 @@ import { healthRoutes, metricRoutes } from './routes/health.ts'
 import { makeRouter } from './routes/open-api.ts'
 import { operationRoutes } from './routes/operations.ts'
 import { operatorLogRoutes } from './routes/operator-log.ts'
+import { resetPathRoutes } from './routes/reset-paths.ts'
 import { resetRoutes } from './routes/resets.ts'
 import { siteRoutes } from './routes/sites.ts'
 import { softResetTimeRoutes } from './routes/soft-reset-times.ts'
@@ -60,6 +61,7 @@ export function createApp(deps: AppDeps) {
   app.use('/metrics', authenticate(deps))
   const routes = open
     .route('/', siteRoutes(deps))
+    .route('/', resetPathRoutes(deps))
     .route('/', resetRoutes(deps))
     .route('/', operationRoutes(deps))
     .route('/', testRoutes(deps))

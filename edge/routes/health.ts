@@ -1,12 +1,14 @@
 // What load balancers, supervisors and Prometheus ask.
 import { createRoute, z } from '@hono/zod-openapi'
+import type { SiteDocument } from '../../core/site.ts'
 import { checkDatabase } from '../../db/control-plane-keys.ts'
 import { countResetsByResult } from '../../db/resets.ts'
-import { listSites } from '../../db/sites.ts'
+import { findSite, listSites } from '../../db/sites.ts'
 import { maySee } from '../auth.ts'
 import { ApiError, describeError, problems } from '../errors.ts'
 import type { Deps } from '../ports.ts'
 import { BEARER, COMMON, json, makeRouter } from './open-api.ts'
+import { findResetPaths } from './reset-paths.ts'
 
 const health = z.object({ status: z.literal('ok'), version: z.string() })
 
@@ -73,9 +75,29 @@ export function metricRoutes(deps: Deps) {
       const { length } = await deps.hubs.presence(name)
       lines.push(`palisade_agents_connected{site="${label(name)}"} ${length}`)
     }
+    lines.push(
+      '# HELP palisade_reset_path_ok Whether the server could be reset now (1) or not (0).',
+      '# TYPE palisade_reset_path_ok gauge',
+      '# HELP palisade_reset_path_redundant Whether another agent could take over a reset (1) or not (0).',
+      '# TYPE palisade_reset_path_redundant gauge',
+    )
+    for (const { name } of sites) lines.push(...(await resetPathLines(deps, name)))
     return c.text(`${lines.join('\n')}\n`, 200, {
       'content-type': 'text/plain; version=0.0.4; charset=utf-8',
     })
+  })
+}
+
+async function resetPathLines(deps: Deps, name: string): Promise<string[]> {
+  const row = await findSite(deps.db, name)
+  if (!row?.document) return []
+  const paths = await findResetPaths(deps, name, row.document as SiteDocument)
+  return paths.flatMap(({ server, resettable, redundant }) => {
+    const labels = `{site="${label(name)}",server="${label(server)}"}`
+    return [
+      `palisade_reset_path_ok${labels} ${resettable ? 1 : 0}`,
+      `palisade_reset_path_redundant${labels} ${redundant ? 1 : 0}`,
+    ]
   })
 }
 
