@@ -17,6 +17,7 @@ const TASKS = {
   palisade: ['cli/main.ts'],
   lab: ['lab/main.ts'],
   bench: ['test/bench/main.ts'],
+  'bench:fleet': ['test/bench/fleet/main.ts'],
   crash: ['test/crash/main.ts'],
   check: ['scripts/check.ts'],
   format: ['node_modules/@biomejs/biome/bin/biome', 'check', '--write', '.'],

@@ -10,12 +10,16 @@ export interface Row {
   what: string
   /** One per run, in the row's unit. */
   samples: readonly number[]
-  unit: 'ms' | '%' | 'MB' | '/s' | 'writes/min'
+  unit: string
   goal?: Goal
   /** Another row of the section: this one is told as so many times sooner than it. */
   beside?: string
   /** Times sooner than `beside` that the median must be. */
   timesGoal?: number
+  /** Of rates: another row, of which this one is told as a part. */
+  partOf?: string
+  /** Part of `partOf` that the median must reach. */
+  partGoal?: number
   note?: string
 }
 
@@ -34,7 +38,7 @@ export function median(samples: readonly number[]): number {
   return percentile(samples, 0.5)
 }
 
-const HEAD = ['', 'runs', 'p50', 'p99', 'max', 'unit', 'times sooner', 'goal', '']
+const HEAD = ['', 'runs', 'p50', 'p99', 'max', 'unit', 'beside', 'goal', '']
 
 /** The section as text, and how many goals it missed. */
 export function printSection({ title, rows, notes = [] }: Section): {
@@ -45,8 +49,7 @@ export function printSection({ title, rows, notes = [] }: Section): {
   const cells = rows.map((row) => {
     const { what, samples, unit, note = '' } = row
     const figures = [median(samples), percentile(samples, 0.99), Math.max(...samples)]
-    const other = rows.find((candidate) => candidate.what === row.beside)
-    const times = other ? median(other.samples) / median(samples) : undefined
+    const times = timesOf(row, rows)
     const goals = goalTexts(row)
     const met = isMet(row, times)
     if (goals.length > 0 && !met) missed += 1
@@ -55,7 +58,7 @@ export function printSection({ title, rows, notes = [] }: Section): {
       String(samples.length),
       ...(samples.length === 0 ? ['-', '-', '-'] : figures.map(shown)),
       unit,
-      times === undefined ? '' : `${shown(times)} × ${row.beside ?? ''}`,
+      times === undefined ? '' : `${shown(times)} × ${row.beside ?? row.partOf ?? ''}`,
       goals.length === 0 ? '' : `${goals.join(', ')}: ${met ? 'met' : 'MISSED'}`,
       note,
     ]
@@ -76,12 +79,23 @@ export function printSection({ title, rows, notes = [] }: Section): {
   return { text: ['', title, ...lines, ...notes.map((note) => `  ${note}`)].join('\n'), missed }
 }
 
-function goalTexts({ goal = {}, timesGoal }: Row): string[] {
-  const bounds = Object.entries(goal).map(([figure, bound]) => `${figure} ≤ ${bound}`)
-  return timesGoal === undefined ? bounds : [...bounds, `≥ ${timesGoal} ×`]
+/** Times sooner than the row beside it, or times the rate of the row that it is a part of. */
+function timesOf({ samples, beside, partOf }: Row, rows: readonly Row[]): number | undefined {
+  const other = rows.find(({ what }) => what === (beside ?? partOf))
+  if (!other) return undefined
+  const sooner = median(other.samples) / median(samples)
+  return beside === undefined ? 1 / sooner : sooner
 }
 
-function isMet({ samples, goal = {}, timesGoal }: Row, times: number | undefined): boolean {
+function goalTexts({ goal = {}, timesGoal, partGoal }: Row): string[] {
+  const bounds = Object.entries(goal).map(([figure, bound]) => `${figure} ≤ ${bound}`)
+  const least = timesGoal ?? partGoal
+  return least === undefined ? bounds : [...bounds, `≥ ${least} ×`]
+}
+
+function isMet(row: Row, times: number | undefined): boolean {
+  const { samples, goal = {}, timesGoal, partGoal } = row
+  const least = timesGoal ?? partGoal
   const within = (figure: number, bound: number | undefined) =>
     bound === undefined || figure <= bound
   return (
@@ -89,7 +103,7 @@ function isMet({ samples, goal = {}, timesGoal }: Row, times: number | undefined
     within(median(samples), goal.p50) &&
     within(percentile(samples, 0.99), goal.p99) &&
     within(Math.max(...samples), goal.max) &&
-    (timesGoal === undefined || (times ?? 0) >= timesGoal)
+    (least === undefined || (times ?? 0) >= least)
   )
 }
 
