@@ -22,6 +22,8 @@ export interface OpenOptions {
   connections?: number
   /** How long one statement may run; left out where a pooler forbids session settings. */
   statementTimeoutMs?: number
+  /** Closes connections that were idle for so long, so that whoever holds them can sleep. Default: never. */
+  idleTimeoutS?: number
 }
 
 /**
@@ -52,12 +54,13 @@ function preparing(client: postgres.Sql): postgres.Sql {
   return Object.assign(client, { unsafe: prepared(unsafe), begin: inTransaction })
 }
 
-function connect(url: string, { connections = 5, statementTimeoutMs }: OpenOptions) {
+function connect(url: string, { connections = 5, statementTimeoutMs, idleTimeoutS }: OpenOptions) {
   const settings = {
     max: connections,
     fetch_types: false,
     connect_timeout: 10,
     onnotice: () => {},
+    ...(idleTimeoutS === undefined ? {} : { idle_timeout: idleTimeoutS }),
     ...(statementTimeoutMs === undefined
       ? {}
       : { connection: { statement_timeout: statementTimeoutMs } }),

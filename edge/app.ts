@@ -27,7 +27,7 @@ import { softResetTimeRoutes } from './routes/soft-reset-times.ts'
 import { testRoutes } from './routes/tests.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 
-const BODY_MAX = 65_536
+export const BODY_MAX = 65_536
 /** A site of 1,000 servers and 4,000 systems with sealed credentials. */
 const SITE_BODY_MAX = 8_388_608
 

@@ -62,7 +62,7 @@ export function authenticate(deps: Pick<Deps, 'db' | 'clock'>): MiddlewareHandle
   }
 }
 
-function unauthorized(): ApiError {
+export function unauthorized(): ApiError {
   return new ApiError('unauthorized', 'a valid bearer token is needed', {
     headers: { 'www-authenticate': 'Bearer' },
   })

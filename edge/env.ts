@@ -1,5 +1,6 @@
 // The settings of a control plane, from arguments and environment; all faults at once.
 import { OPERATOR_LOG_DAYS_DEFAULT } from './housekeeping.ts'
+import { hasKnownPassword } from './known-secrets.ts'
 
 export interface Settings {
   dataDirectory: string
@@ -13,7 +14,7 @@ export interface Settings {
 
 export const PORT_DEFAULT = 8787
 
-const OPERATOR_LOG_DAYS_MAX = 36_500
+export const OPERATOR_LOG_DAYS = { min: 1, max: 36_500 }
 
 /**
  * Reads `--data`, `--port`, `--host`, `PALISADE_DATABASE_URL` and `PALISADE_OPERATOR_LOG_DAYS`. Faults never
@@ -43,14 +44,31 @@ export function readSettings(
   const databaseUrl = environment['PALISADE_DATABASE_URL'] || undefined
   if (databaseUrl !== undefined && !/^postgres(ql)?:\/\//.test(databaseUrl)) {
     faults.push('PALISADE_DATABASE_URL: must start with postgres://')
+  } else if (databaseUrl !== undefined && hasKnownPassword(databaseUrl)) {
+    faults.push('PALISADE_DATABASE_URL: its password is one that everybody knows; set another')
   }
   const days = environment['PALISADE_OPERATOR_LOG_DAYS'] || String(OPERATOR_LOG_DAYS_DEFAULT)
-  const operatorLogDays = /^\d{1,5}$/.test(days) ? Number(days) : Number.NaN
-  if (!(operatorLogDays >= 1 && operatorLogDays <= OPERATOR_LOG_DAYS_MAX)) {
-    faults.push(`PALISADE_OPERATOR_LOG_DAYS ${days}: allowed are 1 to ${OPERATOR_LOG_DAYS_MAX}`)
-  }
+  const operatorLogDays = readWholeNumber(
+    'PALISADE_OPERATOR_LOG_DAYS',
+    days,
+    OPERATOR_LOG_DAYS,
+    faults,
+  )
   if (faults.length > 0) return { faults }
   const dataDirectory = given.get('--data') ?? '.palisade'
   const host = given.get('--host') ?? '127.0.0.1'
   return { settings: { dataDirectory, host, port, databaseUrl, operatorLogDays } }
+}
+
+/** NaN, and a fault that names the setting, for what is no whole number in the range. */
+export function readWholeNumber(
+  name: string,
+  text: string,
+  { min, max }: { min: number; max: number },
+  faults: string[],
+): number {
+  const value = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN
+  if (value >= min && value <= max) return value
+  faults.push(`${name} ${text.slice(0, 20)}: allowed are ${min} to ${max}`)
+  return Number.NaN
 }

@@ -50,6 +50,8 @@ export const STATUS = {
   'upgrade-required': 426,
   internal: 500,
   'database-unavailable': 503,
+  'hub-unavailable': 503,
+  misconfigured: 503,
   'not-ready': 503,
 } as const satisfies Record<string, number> & Record<RefusalCode | ResolveRefusal['code'], number>
 
@@ -124,7 +126,17 @@ export class ApiError extends Error {
 }
 
 export function problemResponse(c: Context, error: ApiError): Response {
-  const { code, detail, extras } = error
+  const { problem, status, headers } = problemOf(error)
+  return c.json(problem, status, headers)
+}
+
+/** The same answer for where no app answers. */
+export function bareProblemResponse(error: ApiError): Response {
+  const { problem, status, headers } = problemOf(error)
+  return new Response(JSON.stringify(problem), { status, headers })
+}
+
+function problemOf({ code, detail, extras }: ApiError) {
   const status = STATUS[code]
   const problem: Problem = {
     type: 'about:blank',
@@ -136,10 +148,8 @@ export function problemResponse(c: Context, error: ApiError): Response {
     ...(extras.result ? { result: extras.result } : {}),
     ...(extras.reset ? { reset: extras.reset } : {}),
   }
-  return c.json(problem, status, {
-    'content-type': 'application/problem+json',
-    ...extras.headers,
-  })
+  const headers = { 'content-type': 'application/problem+json', ...extras.headers }
+  return { problem, status, headers }
 }
 
 interface ProblemContent {

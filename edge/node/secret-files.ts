@@ -12,7 +12,6 @@ import { join } from 'node:path'
 import type { Clock, Random } from '../../core/ports.ts'
 import type { Db } from '../../db/client.ts'
 import { registerControlPlaneKey } from '../../db/control-plane-keys.ts'
-import { createToken } from '../../db/tokens.ts'
 import {
   generateSigningJwk,
   importSigningKey,
@@ -20,7 +19,9 @@ import {
   privateSigningJwkSchema,
   publicSigningJwk,
 } from '../../protocol/keys.ts'
-import { hashToken, makeToken } from '../auth.ts'
+import { registerAdminToken } from '../admin-token.ts'
+import { makeToken } from '../auth.ts'
+import { isExampleToken, isKnownSigningKey } from '../known-secrets.ts'
 import type { ControlPlaneKey } from '../ports.ts'
 import { isCode } from './directory-lock.ts'
 
@@ -28,15 +29,19 @@ export function openDataDirectory(directory: string): void {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
 }
 
-/** The key that signs orders; made at the first start. */
+/** The file of the key that signs orders; made at the first start. */
+export async function ensureSigningKey(directory: string): Promise<string> {
+  const file = join(directory, 'signing-key.jwk')
+  if (!existsSync(file)) keepSecret(file, JSON.stringify(await generateSigningJwk()))
+  return file
+}
+
 export async function loadSigningKey(
   directory: string,
   db: Db,
   clock: Clock,
 ): Promise<ControlPlaneKey> {
-  const file = join(directory, 'signing-key.jwk')
-  if (!existsSync(file)) keepSecret(file, JSON.stringify(await generateSigningJwk()))
-  const jwk = readJwk(file)
+  const jwk = readJwk(await ensureSigningKey(directory))
   const sign = await importSigningKey(jwk)
   const key = publicSigningJwk(jwk)
   await registerControlPlaneKey(db, { kid: sign.kid, key, createdAt: clock.wall() })
@@ -47,6 +52,9 @@ function readJwk(file: string): PrivateSigningJwk {
   const parsed = privateSigningJwkSchema.safeParse(parseJson(readFileSync(file, 'utf8')))
   // The cause would repeat the content.
   if (!parsed.success) throw new Error(`${file} is not a private Ed25519 key as JWK`)
+  if (isKnownSigningKey(parsed.data)) {
+    throw new Error(`${file} holds a key that everybody knows; move it away, and a new one is made`)
+  }
   return parsed.data
 }
 
@@ -58,29 +66,26 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** The token of the first administrator. Returns the file that holds it. */
+/** The file of the first administrator's token; made at the first start. */
+export function ensureAdminToken(directory: string, random: Random): string {
+  const file = join(directory, 'admin-token')
+  if (!existsSync(file)) keepSecret(file, `${makeToken(random)}\n`)
+  return file
+}
+
+/** Returns the file that holds the token. */
 export async function loadAdminToken(
   directory: string,
   db: Db,
-  ports: { clock: Clock; random: Random },
+  { clock, random }: { clock: Clock; random: Random },
 ): Promise<string> {
-  const file = join(directory, 'admin-token')
-  if (!existsSync(file)) keepSecret(file, `${makeToken(ports.random)}\n`)
+  const file = ensureAdminToken(directory, random)
   const token = readFileSync(file, 'utf8').trim()
   if (!/^pal_[A-Za-z0-9_-]{20,}$/.test(token)) throw new Error(`${file} holds no token`)
-  const hash = hashToken(token)
-  // A token that was revoked stays so: its hash is known already.
-  await createToken(db, {
-    id: `tok_${hash.slice(0, 24)}`,
-    hash,
-    name: 'admin',
-    scope: 'admin',
-    site: null,
-    cluster: null,
-    createdAt: ports.clock.wall(),
-    createdBy: 'start',
-    expiresAtMs: null,
-  })
+  if (isExampleToken(token)) {
+    throw new Error(`${file} holds an example; move it away, and a new one is made`)
+  }
+  await registerAdminToken(db, token, clock)
   return file
 }
 
