@@ -20,7 +20,10 @@ export const REORDERING_GRACE_MS = 250
 export const LOOK_AFTER_MS = 1000
 /** A look that finds nothing yet is repeated after this time. */
 export const LOOK_AGAIN_MS = 250
-export const LOOK_TIMEOUT_MS = 1000
+/** As long as the drivers wait before they call a device silent: what answers sooner has answered. */
+export const LOOK_TIMEOUT_MS = 3000
+/** The one look at what seems to be off already; then the ladder starts. */
+export const FIRST_LOOK_TIMEOUT_MS = 1000
 /** An accepted power-off must be read as off within this time, else the rung failed. */
 export const OFF_READ_WITHIN_MS = 10_000
 /** Outlets must all be read as switched within this time: relays of a loaded PDU go one by one. */
@@ -28,8 +31,11 @@ export const OUTLETS_READ_WITHIN_MS = 15_000
 /** A level command without answer may be given again once a later look shows that it did not take. */
 export const SWITCH_AGAIN_AFTER_MS = 1500
 export const SWITCH_ATTEMPTS_MAX = 3
-/** How long a BMC must stay silent after the cut to show that it has no other supply. */
-export const CUT_SILENCE_MS = 500
+/**
+ * How long a BMC must stay silent after the cut to show that it has no other supply. A slow one that lives
+ * must not pass for silent, so this is what the drivers call silence, not what a quick BMC takes.
+ */
+export const CUT_SILENCE_MS = 3000
 /** After a forced off many BMCs refuse `on` for a while (spec rules.md R10). */
 export const POWER_ON_RETRY_MS = 10_000
 export const POWER_ON_ATTEMPTS_MAX = 6
@@ -62,11 +68,11 @@ export type Phase =
   | { name: 'on'; until: number; bmcRetryAt: number; bmcSaid?: 'on' | 'off' }
   | { name: 'ended' }
 
-/** The last look after the hold-up time: everything off again, and nothing answers at the BMC. */
+/** After the hold-up time: everything off again, nothing answers at the BMC, and everything off still. */
 export interface Verifying {
   until: number
-  outletsOff: boolean
-  bmcSilent: boolean
+  /** Monotonic ms at which the BMC had been silent for long enough. */
+  silentAt?: number
 }
 
 export interface FeedState {

@@ -1,5 +1,5 @@
-// The rung that cuts every feed at its PDU and proves it: all read off, held up, all read off again,
-// and the BMC silent.
+// The rung that cuts every feed at its PDU and proves it: all read off, held up, all read off again, the BMC
+// silent, and all read off still.
 import { begin } from './bmc-rungs.ts'
 import {
   type Bench,
@@ -101,7 +101,7 @@ export function pduLooked(turn: Turn, phase: PduPhase, look: OutletLook): void {
     switchAgain(turn, 'off')
     return lookAgainSoon(turn)
   }
-  if (phase.verifying) return settle(turn, phase, { ...phase.verifying, outletsOff: true })
+  if (phase.verifying) return settle(turn, phase.verifying)
   if (phase.heldUntil === undefined) holdUp(turn, phase.until)
 }
 
@@ -126,20 +126,25 @@ function cutByUs({ ladder }: Turn): boolean {
 }
 
 export function pduProbed(turn: Turn, phase: PduPhase, answered: boolean): void {
+  const { ladder, at } = turn
   if (!phase.verifying) return
-  if (!answered) return settle(turn, phase, { ...phase.verifying, bmcSilent: true })
+  if (!answered) {
+    ladder.phase = { ...phase, verifying: { ...phase.verifying, silentAt: at.ms } }
+    return lookAtOutlets(turn)
+  }
   note(turn, bmcSource(turn), 'answers although every feed is read off: it has another supply')
   if (!cutByUs(turn)) return begin(turn)
-  if (turn.ladder.offTried) {
+  if (ladder.offTried) {
     return fail(turn, 'unknown', 'every feed is off but the BMC still answers: another supply')
   }
   enterOff(turn)
 }
 
-function settle(turn: Turn, phase: PduPhase, verifying: Verifying): void {
+/** The silence takes its time, so what counts is a look that was asked after it. */
+function settle(turn: Turn, { silentAt }: Verifying): void {
   const { ladder } = turn
-  ladder.phase = { ...phase, verifying }
-  if (!verifying.outletsOff || !verifying.bmcSilent) return
+  if (silentAt === undefined) return lookAgainSoon(turn)
+  if (!ladder.feeds.every(({ askedAt = 0 }) => askedAt >= silentAt)) return lookAtOutlets(turn)
   noteFeeds(turn)
   note(turn, bmcSource(turn), 'silent after the cut')
   const { wiringProvenAt } = ladder
@@ -153,8 +158,8 @@ function settle(turn: Turn, phase: PduPhase, verifying: Verifying): void {
 export function pduDue(turn: Turn, phase: PduPhase): void {
   const { ladder, at } = turn
   if (phase.verifying) {
-    if (at.ms >= phase.verifying.until) failCut(turn)
-    return
+    if (at.ms >= phase.verifying.until) return failCut(turn)
+    return lookAtOutlets(turn)
   }
   if (phase.heldUntil !== undefined) {
     if (at.ms < phase.heldUntil) return
@@ -164,7 +169,7 @@ export function pduDue(turn: Turn, phase: PduPhase): void {
       return
     }
     const until = at.ms + OUTLETS_READ_WITHIN_MS
-    ladder.phase = { ...phase, verifying: { until, outletsOff: false, bmcSilent: false } }
+    ladder.phase = { ...phase, verifying: { until } }
     lookAtOutlets(turn)
     return probeAfterCut(turn)
   }

@@ -14,9 +14,9 @@ import {
 import {
   type Action,
   type Circumstances,
+  FIRST_LOOK_TIMEOUT_MS,
   type Input,
   type Ladder,
-  LOOK_TIMEOUT_MS,
   type Moment,
   OFF_READS_APART_MS,
   type OutletLook,
@@ -107,7 +107,7 @@ function start(turn: Turn, { freshNotice, watchedOff, outletsLastOff }: Circumst
   }
   const outlets = outletsLastOff && ladder.feeds.length > 0
   if (!watchedOff && !outlets) return begin(turn)
-  ladder.phase = { name: 'look', until: at.ms + LOOK_TIMEOUT_MS, outlets }
+  ladder.phase = { name: 'look', until: at.ms + FIRST_LOOK_TIMEOUT_MS, outlets }
   if (outlets) lookAtOutlets(turn)
   else lookAtPower(turn)
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { wallOf } from './machine-room.ts'
 import { play, SILENT, setUp } from './scene.ts'
 
-const CUT_AND_BACK = ['7500 off a/3', '7500 off b/3', '19370 on a/3', '19370 on b/3']
+const CUT_AND_BACK = ['7500 off a/3', '7500 off b/3', '21910 on a/3', '21910 on b/3']
 const said = (run: ReturnType<typeof play>) =>
   run.conclusion?.evidence.map((each) => `${each.source} ${each.said}`)
 
@@ -11,7 +11,7 @@ describe('feeds', () => {
   test('BMC silent: all feeds off together, held up, read off again, POFF, on after the wait', () => {
     const run = play({ bmc: SILENT })
     expect(run.effects).toEqual(['0 nmi', '2500 reset', ...CUT_AND_BACK])
-    expect(run.recordedAt).toBe(9370)
+    expect(run.recordedAt).toBe(11_910)
     expect(run.conclusion).toMatchObject({ result: 'POFF', fenced: true, grade: 'confirmed' })
     expect(said(run)).toEqual([
       'bmc:PSERVER1 silent for 5000 ms after the hard reset',
@@ -103,13 +103,22 @@ describe('feeds', () => {
     expect(run.conclusion).toMatchObject({ result: 'POFF', fenced: true })
   })
 
-  test('a probe of an earlier second look does not speak for a later one', () => {
-    const run = setUp({ bmc: SILENT, plan: { holdUpMs: 0 }, room: { capacitorMs: 0 } })
-    run.time.after(7835, () => run.room.force('b', 3, true))
-    run.time.after(7860, () => run.room.force('b', 3, false))
+  test('an outlet that comes on again for a moment during the silence of the BMC ends the proof', () => {
+    const run = setUp({ bmc: SILENT, plan: { mode: 'pdu', holdUpMs: 0 } })
+    run.time.after(1500, () => run.room.force('b', 3, true))
+    run.time.after(2100, () => run.room.force('b', 3, false))
     run.run()
     expect(run.conclusion).toMatchObject({ result: 'POFF', fenced: true })
-    expect(run.recordedAt).toBe(8660)
+    expect(run.recordedAt).toBeGreaterThan(2100 + 3000)
+  })
+
+  test('a probe of an earlier second look does not speak for a later one', () => {
+    const run = setUp({ bmc: SILENT, plan: { holdUpMs: 0 }, room: { capacitorMs: 0 } })
+    run.time.after(7900, () => run.room.force('b', 3, true))
+    run.time.after(8400, () => run.room.force('b', 3, false))
+    run.run()
+    expect(run.conclusion).toMatchObject({ result: 'POFF', fenced: true })
+    expect(run.recordedAt).toBe(14_030)
   })
 
   test('one feed does not come back: fenced, recovery partial, alarm', () => {
@@ -125,6 +134,23 @@ describe('feeds', () => {
     expect(run.recoveries).toEqual(['waiting', 'failed'])
     expect(run.alarms).toEqual(['power-not-restored'])
   })
+
+  test.each([300, 700, 1400])(
+    'a BMC that answers with %i ms of delay each way is not a silent one: never complete',
+    (latencyMs) => {
+      const fates = { reset: ['refuses' as const], off: ['refuses' as const] }
+      const run = play({ bmc: { latencyMs, fates }, room: { otherSupply: true } })
+      expect(run.conclusion).toMatchObject({ result: 'FAIL', fenced: false })
+    },
+  )
+
+  test.each([650, 1400])(
+    'a BMC with %i ms of delay each way is read off all the same',
+    (latencyMs) => {
+      const run = play({ bmc: { latencyMs }, plan: { requireGrade: 'confirmed', feeds: [] } })
+      expect(run.conclusion).toMatchObject({ result: 'POFF', fenced: true, grade: 'confirmed' })
+    },
+  )
 
   test('a BMC that answers after the cut has another supply: off by the BMC, read off', () => {
     const run = play({ bmc: { fates: { reset: ['refuses'] } }, room: { otherSupply: true } })

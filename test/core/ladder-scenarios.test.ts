@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { wallOf } from './machine-room.ts'
 import { FOR_EVER, play, SILENT, setUp } from './scene.ts'
 
-const CUT_AND_BACK = ['7500 off a/3', '7500 off b/3', '19370 on a/3', '19370 on b/3']
+const CUT_AND_BACK = ['7500 off a/3', '7500 off b/3', '21910 on a/3', '21910 on b/3']
 const said = (run: ReturnType<typeof play>) =>
   run.conclusion?.evidence.map((each) => `${each.source} ${each.said}`)
 
@@ -106,7 +106,7 @@ describe('hard', () => {
 
   test('no way to the BMC: hard at once, feeds at once', () => {
     const run = play({ bmc: { unreachable: true } })
-    expect(run.effects).toEqual(['0 off a/3', '0 off b/3', '11870 on a/3', '11870 on b/3'])
+    expect(run.effects).toEqual(['0 off a/3', '0 off b/3', '14410 on a/3', '14410 on b/3'])
     expect(run.conclusion).toMatchObject({ result: 'POFF', fenced: true, grade: 'confirmed' })
   })
 
@@ -241,8 +241,8 @@ describe('accepts and does nothing', () => {
       '2500 off',
       '12520 off a/3',
       '12520 off b/3',
-      '24390 on a/3',
-      '24390 on b/3',
+      '26930 on a/3',
+      '26930 on b/3',
     ])
     expect(run.conclusion).toMatchObject({ result: 'POFF', fenced: true, grade: 'confirmed' })
   })
@@ -302,7 +302,7 @@ describe('modes', () => {
 
   test('pdu starts with the feeds', () => {
     const run = play({ plan: { mode: 'pdu' } })
-    expect(run.effects).toEqual(['0 off a/3', '0 off b/3', '11870 on a/3', '11870 on b/3'])
+    expect(run.effects).toEqual(['0 off a/3', '0 off b/3', '14410 on a/3', '14410 on b/3'])
     expect(run.conclusion).toMatchObject({ result: 'POFF', fenced: true, grade: 'confirmed' })
   })
 

@@ -1,5 +1,6 @@
 // From the request to "confirmed off" at whoever asked: one power off by the BMC that is read back, and a cut of
 // both feeds that is read back and followed by the silence of the BMC.
+import { CUT_SILENCE_MS } from '../../../core/ladder/ladder.ts'
 import { nodeClock } from '../../../runtime/node.ts'
 import { FARM_ACCOUNT, FARM_COMMUNITY, Farm } from '../farm.ts'
 import { fenceIpdu, fenceIpmilan, ipmitool, runToEnd } from '../incumbents.ts'
@@ -12,8 +13,6 @@ import type { Row, Section } from '../table.ts'
 const SIMS = 8
 /** The watch has read the server on again in its session, without which an "off" would prove nothing. */
 const READ_AGAIN_MS = 1500
-/** Part of the proof when feeds are cut (spec architecture.md, "Outcomes"). */
-const SILENCE_MS = 500
 
 export async function confirmedOff(options: BenchOptions): Promise<Section> {
   return {
@@ -104,8 +103,8 @@ async function byFeeds({ quick, profile }: BenchOptions): Promise<Row[]> {
       { what: both, samples: fence, unit: 'ms' },
       { what: 'Palisade: both feeds, POST … GET ?wait → POFF', samples, unit: 'ms', beside: both },
       {
-        what: `the same less the ${SILENCE_MS} ms of BMC silence`,
-        samples: samples.map((ms) => ms - SILENCE_MS),
+        what: `the same less the ${CUT_SILENCE_MS} ms of BMC silence`,
+        samples: samples.map((ms) => ms - CUT_SILENCE_MS),
         unit: 'ms',
         beside: both,
       },
