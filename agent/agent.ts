@@ -19,7 +19,9 @@ import { createLooseShots, type LooseShot, type LooseShots } from './loose.ts'
 import { type HeardNotice, Notices } from './notices.ts'
 import type { Seen } from './operations.ts'
 import { OrderDesk } from './order-desk.ts'
+import { createProofs } from './proofs.ts'
 import { resumeOrders } from './resume-orders.ts'
+import { SeenResets } from './seen-resets.ts'
 import { SiteHolder, type SiteVerdict } from './site-holder.ts'
 import { Watcher } from './watcher.ts'
 import { Wiring } from './wiring.ts'
@@ -30,11 +32,13 @@ export interface AgentOptions {
   /** Of this boot of the machine: monotonic instants compare only within it. */
   bootId: string
   site: string
+  /** Its name, and that of its management server in the site's document. */
+  name: string
   journal: Journal
   controlPlaneKeys(): readonly VerifyingKey[]
   /** Private half of the site key. */
   openingKey: OpeningKey
-  files: { site: string; bindings: string; wiring: string }
+  files: { site: string; bindings: string; proofs: string }
   /** Tells the hub that an order need not be sent again. */
   journalled(order: string): void
   log(line: string): void
@@ -51,6 +55,7 @@ export class Agent {
   readonly #loose: LooseShots
   readonly #notices = new Notices()
   readonly #wiring: Wiring
+  readonly #seenResets: SeenResets
   readonly #holder: SiteHolder
   /** The last conclusion that stopped each server. */
   readonly #stopped = new Map<string, { result: Result; at: number }>()
@@ -77,8 +82,12 @@ export class Agent {
       report: (bodies) => this.#report(bodies),
       serverChanged: (server) => this.#showSystems(server),
     })
-    this.#wiring = new Wiring(files.wiring, clock, (server, provenAt) =>
-      this.#watcher.observeWiring(server, provenAt),
+    const proofs = createProofs(files.proofs)
+    this.#wiring = new Wiring(proofs, clock, (server, provenAt) =>
+      this.#watcher.observeProof(server, 'wiring', provenAt),
+    )
+    this.#seenResets = new SeenResets(proofs, clock, (server, seenAt) =>
+      this.#watcher.observeProof(server, 'reset', seenAt),
     )
     this.#executor = new Executor({
       clock,
@@ -88,8 +97,12 @@ export class Agent {
       loose: this.#loose,
       struck: (course, shot) => course.stops && this.#struck(course.server, shot),
       concluded: (ladder, conclusion) => this.#concluded(ladder, conclusion),
-      finished: (course, ending) =>
-        this.#wiring.finished(this.#holder.held?.document, course, ending),
+      finished: (course, ending) => {
+        const site = this.#holder.held?.document
+        this.#wiring.finished(site, course, ending)
+        const stopped = course.kind === 'soft-reset-test' && ending.status === 'done'
+        if (stopped) this.#seenResets.stopped(site, course.server)
+      },
       ended: ({ server }) => this.#showSystems(server),
       failed: options.failed,
     })
@@ -190,6 +203,7 @@ export class Agent {
     this.#report([{ kind: 'configured', revision, detail }])
     for (const { name } of document.spec.servers) this.#showSystems(name)
     this.#wiring.show(document)
+    this.#seenResets.show(document)
   }
 
   async #unseal(sealed: string, purpose: string): Promise<string> {
@@ -224,8 +238,12 @@ export class Agent {
     if (rung !== 'on') this.#desk.stopped(server, this.#options.clock.now())
   }
 
-  #concluded({ plan }: Ladder, { result, fenced }: Conclusion): void {
+  #concluded(ladder: Ladder, { result, fenced }: Conclusion): void {
+    const { plan } = ladder
     if (fenced) this.#noteStopped(plan.server, result, this.#options.clock.now())
+    if (fenced && wasSeenToStop(ladder, result)) {
+      this.#seenResets.stopped(this.#holder.held?.document, plan.server)
+    }
     this.#showSystems(plan.server)
   }
 
@@ -255,6 +273,9 @@ export class Agent {
   #seen(): Seen {
     const now = () => this.#options.clock.now()
     return {
+      agent: this.#options.name,
+      // There is no peer link in this version.
+      peerLink: () => 'not-configured',
       power: (server) =>
         (({ pon: 'on', poff: 'off', '--': 'unknown' }) as const)[this.#watcher.power(server).power],
       outlet: (outlet) => this.#watcher.outlet(outlet),
@@ -286,6 +307,13 @@ export class Agent {
       this.#watcher.observeSystem(`${cluster}/${number}`, state)
     }
   }
+}
+
+/** A hard reset is only acknowledged; a dump that we asked for, and off that was read, are seen. */
+function wasSeenToStop({ shots, feeds }: Ladder, result: Result): boolean {
+  const shot = (action: Shot['action']) => shots.some((each) => each.action === action)
+  if (result === 'DUMP') return shot('nmi')
+  return result === 'POFF' && shot('off') && !feeds.some(({ cut }) => cut)
 }
 
 function hasNotice(ladder: Ladder, address: string): boolean {

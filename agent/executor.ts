@@ -7,6 +7,7 @@ import type { OperationEnding } from '../core/operation.ts'
 import type { Conclusion } from '../core/outcome.ts'
 import type { Cancel, Clock } from '../core/ports.ts'
 import type { Shot, ShotAnswer } from '../core/shot.ts'
+import type { LogLook } from '../core/supply-log.ts'
 import type { Body } from '../protocol/report.ts'
 import {
   armShot,
@@ -56,6 +57,8 @@ interface Running {
 export class Executor {
   readonly #options: ExecutorOptions
   readonly #running = new Map<string, Running>()
+  /** When a feed of each machine was last cut, epoch ms: its losses then are no other feed's. */
+  readonly #cutAtMs = new Map<string, number>()
 
   constructor(options: ExecutorOptions) {
     this.#options = options
@@ -140,7 +143,7 @@ export class Executor {
       }
       case 'look-at-events':
         void lookAtLogs(devices, action.logs, action.timeoutMs).then((looks) =>
-          this.give(order, { type: 'events', looks }),
+          this.give(order, { type: 'events', looks: this.#withCuts(looks, server) }),
         )
         return
       case 'probe':
@@ -164,6 +167,13 @@ export class Executor {
       case 'end':
         return this.#end(running)
     }
+  }
+
+  #withCuts(looks: LogLook[], own: string): LogLook[] {
+    return looks.map((look) => {
+      const cutAtMs = look.server === own ? undefined : this.#cutAtMs.get(look.server)
+      return cutAtMs === undefined ? look : { ...look, cutAtMs }
+    })
   }
 
   #conclude({ course }: Running, conclusion: Conclusion): void {
@@ -253,8 +263,10 @@ export class Executor {
       () => clock.now() - askedAt <= INTENT_FRESH_MS,
       (answer) => this.#answered(course, shot, answer.kind, answer.detail),
     )
-    if (sent) loose.add({ order, server, shot, stops, sentAt })
-    return sent
+    if (!sent) return false
+    loose.add({ order, server, shot, stops, sentAt })
+    if (shot.rung === 'pdu') this.#cutAtMs.set(server, clock.wallMs())
+    return true
   }
 
   #answered(course: Course, shot: Shot, answer: ShotAnswer, detail: string): void {

@@ -1,6 +1,11 @@
 // Restores and tests at their acceptance: may they start by what the agent last read, how do they stand in the
 // journal, and which course runs them (spec domain.md §9).
 import { type Course, type Move, restoreCourse } from '../core/course.ts'
+import {
+  judgeCarrier,
+  judgeManagementSettings,
+  type PeerLink,
+} from '../core/drill/management-server.ts'
 import { openPduTest } from '../core/drill/pdu-step.ts'
 import type { PduTestPlan } from '../core/drill/pdu-test.ts'
 import {
@@ -13,11 +18,19 @@ import { openSoftResetTest } from '../core/drill/soft-reset-test.ts'
 import type { Moment } from '../core/ladder/ladder.ts'
 import { openRestore } from '../core/ladder/recovery.ts'
 import { blankLadder } from '../core/ladder/step.ts'
-import type { Outlet, PduTestSettings } from '../core/operation.ts'
+import { HOLD_UP_DEFAULT_MS } from '../core/limits/bounds.ts'
+import type { OperationTarget, Outlet, PduTestSettings } from '../core/operation.ts'
 import type { Power } from '../core/outcome.ts'
 import type { Plan } from '../core/plan.ts'
 import { plannedFeeds, resolveTarget } from '../core/planner.ts'
-import { findServer, machinesOf, type Server, type SiteDocument } from '../core/site.ts'
+import {
+  type Feed,
+  findManagementServer,
+  findServer,
+  machinesOf,
+  type Server,
+  type SiteDocument,
+} from '../core/site.ts'
 import { canonicalJson } from '../protocol/chain.ts'
 import type { OperationOrder, PduTestOrder, SoftResetTestOrder } from '../protocol/order.ts'
 import type { BodyOf } from '../protocol/report.ts'
@@ -25,6 +38,9 @@ import type { LinkState } from './drivers/driver.ts'
 
 /** What the agent last saw of its devices. */
 export interface Seen {
+  /** Name of this agent, and of the management server that it runs on. */
+  agent: string
+  peerLink(): PeerLink
   power(server: string): Power
   outlet(outlet: Outlet): Power
   bmcLink(server: string): LinkState | undefined
@@ -46,16 +62,34 @@ export function judgeOperation(
   view: OperationDeskView,
 ): TestRefusal | undefined {
   const { server: name } = order.target
-  const server = findServer(view.site, name)
-  if (!server) return { code: 'unknown-server', detail: `no server is named "${name}"` }
   switch (order.kind) {
     case 'restore':
-      return judgeRestore(name, order.feeds.length, view)
-    case 'soft-reset-test':
-      return judgeSoft(order, server, view)
+      return findTarget(view.site, order.target)
+        ? judgeRestore(name, order.feeds.length, view)
+        : unknown(order.target)
+    case 'soft-reset-test': {
+      const server = findServer(view.site, name)
+      return server ? judgeSoft(order, server, view) : unknown(order.target)
+    }
     case 'pdu-test':
-      return judgePdu(order, server, view)
+      return judgePdu(order, view)
   }
+}
+
+function findTarget(
+  site: SiteDocument,
+  { server, class: of }: OperationTarget,
+): { feeds: Feed[] } | undefined {
+  return of === 'M' ? findManagementServer(site, server) : findServer(site, server)
+}
+
+function unknown({ server, class: of }: OperationTarget): TestRefusal {
+  return of === 'M'
+    ? {
+        code: 'unknown-management-server',
+        detail: `no management server is named "${server}"`,
+      }
+    : { code: 'unknown-server', detail: `no server is named "${server}"` }
 }
 
 /** While a ladder or its recovery wait is open, nothing else touches its feeds (spec domain.md §9). */
@@ -89,14 +123,22 @@ function judgeSoft(
 }
 
 function judgePdu(
-  { feeds, test }: PduTestOrder,
-  server: Server,
+  { target, feeds, test }: PduTestOrder,
   view: OperationDeskView,
 ): TestRefusal | undefined {
   const { site, seen } = view
-  if (canonicalJson(plannedFeeds(site, server)) !== canonicalJson(feeds)) {
-    return changed(server.name)
+  const { server } = target
+  const found = findTarget(site, target)
+  if (!found) return unknown(target)
+  if (target.class === 'M') {
+    const { agent } = seen
+    const managementServers = site.spec.managementServers.map(({ name }) => name)
+    const refusal =
+      judgeCarrier(server, { agent, managementServers, peerLink: seen.peerLink() }) ??
+      judgeManagementSettings(server, feeds, test)
+    if (refusal) return refusal
   }
+  if (canonicalJson(plannedFeeds(site, found)) !== canonicalJson(feeds)) return changed(server)
   const tested = feeds.map(({ pdu, outlet }) => ({
     pdu,
     outlet,
@@ -104,7 +146,7 @@ function judgePdu(
     value: seen.outlet({ pdu, outlet }),
   }))
   // No system registers in this version: nobody can be found still up.
-  return judgePduTest(testedServer(server.name, view), tested, test, [])
+  return judgePduTest(testedServer(server, view), tested, test, [])
 }
 
 function testedServer(server: string, { seen, underWay }: OperationDeskView): TestedServer {
@@ -154,7 +196,7 @@ export function startOperation(order: OperationOrder, site: SiteDocument, at: Mo
       return openSoftResetTest(id, target.server, at)
     case 'pdu-test': {
       const { feeds, test } = order
-      return openPduTest(pduTestPlan(id, target.server, { feeds, settings: test }, site), at)
+      return openPduTest(pduTestPlan(id, target, { feeds, settings: test }, site), at)
     }
   }
 }
@@ -162,14 +204,14 @@ export function startOperation(order: OperationOrder, site: SiteDocument, at: Mo
 /** The logs of all watched machines are compared: a mis-cabled feed belongs to one of them. */
 export function pduTestPlan(
   order: string,
-  server: string,
+  { server, class: of }: OperationTarget,
   { feeds, settings }: { feeds: Plan['feeds']; settings: PduTestSettings },
   site: SiteDocument | undefined,
 ): PduTestPlan {
   const machines = site ? machinesOf(site).map(({ name }) => name) : []
-  const holdUpMs = (site && findServer(site, server)?.holdUpMs) ?? 0
+  const holdUpMs = (site && findServer(site, server)?.holdUpMs) ?? HOLD_UP_DEFAULT_MS
   const others = machines.filter((name) => name !== server)
-  return { order, server, feeds, settings, holdUpMs, others }
+  return { order, server, class: of ?? 'P', feeds, settings, holdUpMs, others }
 }
 
 /** A restore needs nothing of a plan but its server and feeds. */

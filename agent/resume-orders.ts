@@ -68,7 +68,7 @@ function resumeOperation(
     const blank = blankLadder(order, restorePlan(server, feeds), at.ms)
     return restoreCourse(resumeRestore(blank, historyOf(records), bootId, at))
   }
-  const plan = pduTestPlan(order, server, { feeds, settings }, site)
+  const plan = pduTestPlan(order, record.target, { feeds, settings }, site)
   const reset = resets.get(server)
   const underWay = reset && { hasFeeds: reset.feeds.length > 0 }
   return resumePduTest(plan, shotsOf(records, at), underWay, at)

@@ -7,6 +7,7 @@ import type { Body } from '../protocol/report.ts'
 import { lookAtOutlets, lookAtPower } from './device-access.ts'
 import type { DeviceName, Devices } from './devices.ts'
 import type { Link } from './drivers/driver.ts'
+import type { ProofKind } from './proofs.ts'
 
 /** From one look at a BMC to the next. */
 export const POWER_EVERY_MS = 1000
@@ -98,7 +99,7 @@ export class Watcher {
     this.#observeMachine(machine, 'power', '--', 'settings changed')
   }
 
-  /** Reports a value once, when it differs from what was reported last. */
+  /** Reports a value once, when it, or its `mark` where it has one, differs from what was reported last. */
   #observe(
     subject: Observed['subject'],
     name: string,
@@ -106,10 +107,11 @@ export class Watcher {
     value: string,
     detail = '',
     readAt = this.#options.clock.wall(),
+    mark = value,
   ): void {
     const key = `${subject} ${name} ${attribute}`
-    if (this.#reported.get(key) === value) return
-    this.#reported.set(key, value)
+    if (this.#reported.get(key) === mark) return
+    this.#reported.set(key, mark)
     this.#options.report([
       { kind: 'observed', subject, name, attribute, value, detail: detail.slice(0, 2000), readAt },
     ])
@@ -122,27 +124,25 @@ export class Watcher {
     detail?: string,
     readAt?: string,
   ): void {
-    this.#observe(
-      this.#machines.get(name)?.subject ?? 'server',
-      name,
-      attribute,
-      value,
-      detail,
-      readAt,
-    )
+    this.#observe(this.#subjectOf(name), name, attribute, value, detail, readAt)
+  }
+
+  /** A management server without a BMC is no machine that is watched. */
+  #subjectOf(name: string): 'server' | 'managementServer' {
+    const managing = this.#site?.spec.managementServers.some((server) => server.name === name)
+    return managing ? 'managementServer' : 'server'
   }
 
   observeSystem(name: string, state: string): void {
     this.#observe('system', name, 'state', state)
   }
 
-  /** `provenAt`: when a test proved the feeds as they are now. */
-  observeWiring(server: string, provenAt: string | undefined): void {
-    if (provenAt === undefined) return this.#observe('server', server, 'wiring', 'unproven')
-    const key = `server ${server} wiring`
-    if (this.#reported.get(key) !== provenAt) this.#reported.delete(key)
-    this.#observe('server', server, 'wiring', 'proven', `by a test at ${provenAt}`, provenAt)
-    this.#reported.set(key, provenAt)
+  /** `provenAt`: when it was last proven, of the devices as they are now. */
+  observeProof(machine: string, of: ProofKind, provenAt: string | undefined): void {
+    const subject = this.#subjectOf(machine)
+    if (provenAt === undefined) return this.#observe(subject, machine, of, 'unproven')
+    const detail = `last at ${provenAt}`
+    this.#observe(subject, machine, of, 'proven', detail, provenAt, provenAt)
   }
 
   #keepLooking(key: string, everyMs: number, look: () => Promise<void>): void {
@@ -178,7 +178,7 @@ export class Watcher {
 
   #reportIdentity(name: string, look: PowerLook): void {
     if (look.value === 'silent') return
-    const subject = this.#machines.get(name)?.subject ?? 'server'
+    const subject = this.#subjectOf(name)
     const before = this.#reported.get(`${subject} ${name} identity`)
     this.#observe(subject, name, 'identity', look.identity, look.detail, look.readAt)
     const raised = look.identity === 'mismatch'

@@ -7,6 +7,9 @@ const NEXT: Readonly<Record<string, string>> = {
   'invalid-request': 'correct the argument that is named',
   'unknown-site': 'see which sites there are; name one with --site',
   'unknown-server': 'see `palisade show status` for the names',
+  'unknown-management-server': 'see `palisade show status` for the names',
+  'own-management-server':
+    'test it by the agent of the other management server, once that is active',
   'unknown-system': 'see `palisade show systems` for the numbers',
   'unknown-cluster': 'see `palisade show systems` for the clusters',
   'unknown-reset': 'check the id; it starts with rst_',
@@ -15,6 +18,10 @@ const NEXT: Readonly<Record<string, string>> = {
   'pair-guard': 'wait until the partner is back, then ask again if it is still needed',
   'requester-is-target': 'name the system that asks with --requester, not the one to stop',
   'requester-being-reset': 'wait for the reset of the requester to end',
+  'unknown-exercise':
+    'check the id; it starts with exr_, and is known once its first test has begun',
+  'no-agent-connected': 'see that an agent of the site runs: `palisade agent list`',
+  'test-in-progress': 'wait until that test has ended, then ask again',
   'key-expired': 'leave --key out to make a new request; first see how the old one ended',
   'idempotency-key-reused': 'this key belongs to another request: leave --key out',
   'site-not-configured': 'apply a site file first: `palisade apply -f FILE`',

@@ -1,5 +1,6 @@
 // Which site a command means.
-import { sitesSchema } from './answers.ts'
+import type { MachineClass } from '../core/operation.ts'
+import { sitesSchema, statusSchema } from './answers.ts'
 import type { Call } from './command.ts'
 import { CommandError, EXIT, usageError } from './exit.ts'
 
@@ -22,4 +23,17 @@ export async function chooseSite(call: Call): Promise<string> {
 
 export function sitePath(site: string, rest = ''): string {
   return `/v1/sites/${encodeURIComponent(site)}${rest}`
+}
+
+/** Path of a server or management server, by its name: they share one space of names. */
+export async function machinePath(
+  call: Call,
+  site: string,
+  name: string,
+): Promise<{ path: string; class: MachineClass }> {
+  const { managementServers } = await call.client().get(sitePath(site, '/status'), statusSchema)
+  const isManaging = managementServers.some((server) => server.name === name)
+  const machines = isManaging ? 'management-servers' : 'servers'
+  const path = sitePath(site, `/${machines}/${encodeURIComponent(name)}`)
+  return { path, class: isManaging ? 'M' : 'P' }
 }

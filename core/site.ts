@@ -149,6 +149,13 @@ export function findServer(site: SiteDocument, name: string): Server | undefined
   return site.spec.servers.find((server) => server.name === name)
 }
 
+export function findManagementServer(
+  site: SiteDocument,
+  name: string,
+): ManagementServer | undefined {
+  return site.spec.managementServers.find((server) => server.name === name)
+}
+
 export function systemsOf(site: SiteDocument, server: string): (System & { cluster: string })[] {
   return site.spec.clusters.flatMap((cluster) =>
     cluster.systems

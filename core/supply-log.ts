@@ -36,6 +36,8 @@ export interface LogLook {
       }
     | undefined
   detail: string
+  /** When another act of ours last cut a feed of this machine, epoch ms. */
+  cutAtMs?: number | undefined
 }
 
 export interface SupplyLoss {

@@ -1,9 +1,12 @@
 // What a proof of wiring is about: which outlets of which devices feed a server. Names may change, these not.
-import { findServer, type SiteDocument } from './site.ts'
+import { findManagementServer, findServer, type SiteDocument } from './site.ts'
 
-/** The same text as long as no feed of the server leads elsewhere; undefined for a server without feeds. */
+/**
+ * The same text as long as no feed of the server or management server leads elsewhere; undefined for one
+ * without feeds.
+ */
 export function wiringText(site: SiteDocument, server: string): string | undefined {
-  const feeds = findServer(site, server)?.feeds ?? []
+  const feeds = (findServer(site, server) ?? findManagementServer(site, server))?.feeds ?? []
   if (feeds.length === 0) return undefined
   const texts = feeds.map(({ pdu: name, outlet }) => {
     const pdu = site.spec.pdus.find((each) => each.name === name)

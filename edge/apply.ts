@@ -98,7 +98,7 @@ async function plan(
   return { name, diff, warnings, changed, from, revision }
 }
 
-/** Servers whose wiring an agent found proven, and whose feeds stay as they are. */
+/** Servers and management servers whose wiring an agent found proven, and whose feeds stay as they are. */
 async function provenWiring(
   db: Db,
   site: string,
@@ -108,7 +108,9 @@ async function provenWiring(
   const observed = await listObservations(db, site)
   const proven = observed.filter(
     ({ subject, attribute, value }) =>
-      subject === 'server' && attribute === 'wiring' && value === 'proven',
+      (subject === 'server' || subject === 'managementServer') &&
+      attribute === 'wiring' &&
+      value === 'proven',
   )
   const names = proven.map(({ name }) => name)
   const same = (name: string) => previous && wiringText(previous, name) === wiringText(next, name)

@@ -1,10 +1,8 @@
 // Restores and tests asked for (spec domain.md §9): refused early where the control plane knows enough; the
 // agent, which sees the devices, has the last word.
-import { judgePduSettings, OFF_TIME_S, WAIT_TIME_S } from '../core/drill/preconditions.ts'
-import { NOTICE_WITHIN_MS } from '../core/drill/soft-reset-test.ts'
-import type { PduTestSettings } from '../core/operation.ts'
-import { addressOf, plannedFeeds, resolveTarget } from '../core/planner.ts'
-import { findServer, type Server, type SiteDocument } from '../core/site.ts'
+import { ownManagementServer } from '../core/drill/management-server.ts'
+import type { SiteDocument } from '../core/site.ts'
+import { listAgents } from '../db/agents.ts'
 import type { Db } from '../db/client.ts'
 import { appendEvents } from '../db/events.ts'
 import { findOperation, listOpenOperations, openOperation } from '../db/operations.ts'
@@ -18,28 +16,11 @@ import { foldOperation } from '../protocol/reset-view.ts'
 import { PROTOCOL_VERSION } from '../protocol/version.ts'
 import { clustersOf, ORDER_LIFE_MS } from './acceptance.ts'
 import { type Caller, requireOperate, requireSight, unknownSite } from './auth.ts'
-import { ApiError, type ErrorCode } from './errors.ts'
+import { ApiError } from './errors.ts'
 import { hashBody, judgeReplay } from './idempotency.ts'
+import { contentOf, findTarget, longestMs, type OperationAsk, refuse } from './operation-order.ts'
 import type { Deps } from './ports.ts'
 import { type OperationAnswer, operationOf } from './views.ts'
-
-const OVERDUE_MARGIN_MS = 120_000
-/** Looks before and after each cut of a test, and a BMC that boots. */
-const OVERDUE_PER_CUT_MS = 240_000
-
-export interface PduTestAsk {
-  mode: PduTestSettings['mode']
-  pdu?: string | undefined
-  offTimeS?: number | undefined
-  waitTimeS?: number | undefined
-  leaveUp?: boolean | undefined
-}
-
-export type OperationAsk = { site: string; server: string } & (
-  | { kind: 'restore' }
-  | { kind: 'soft-reset-test'; system: number; cluster?: string | undefined }
-  | { kind: 'pdu-test'; test: PduTestAsk }
-)
 
 interface Asking {
   key: string
@@ -71,9 +52,9 @@ async function accept(
     throw new ApiError('site-not-configured', `site ${ask.site} has no document yet`)
   }
   const site = row.document as SiteDocument
-  const server = findServer(site, ask.server)
-  if (!server) throw new ApiError('unknown-server', `no server is named "${ask.server}"`)
-  requireOperate(caller, ask.site, clustersOf(site, server.name))
+  const target = findTarget(site, ask)
+  const server = target.found.name
+  requireOperate(caller, ask.site, clustersOf(site, server))
   const nowMs = deps.clock.wallMs()
   const id = operationId(ask.site, key)
   const bodyHash = hashBody(ask)
@@ -96,61 +77,21 @@ async function accept(
     issuedAtMs: nowMs,
     expiresAtMs: nowMs + ORDER_LIFE_MS,
     revision: row.revision,
-    target: { server: server.name },
     requestedBy: caller.name,
-    ...contentOf(site, server, ask),
+    ...contentOf(site, target, ask),
+  }
+  if (order.kind === 'pdu-test' && order.target.class === 'M') {
+    await refuseOwnManagementServer(tx, order)
   }
   await refuseWhileBusy(tx, order)
   return await store(tx, deps, order, bodyHash)
 }
 
-type Content<O = OperationOrder> = O extends OperationOrder
-  ? Omit<
-      O,
-      'v' | 'id' | 'site' | 'issuedAtMs' | 'expiresAtMs' | 'revision' | 'target' | 'requestedBy'
-    >
-  : never
-
-function contentOf(site: SiteDocument, server: Server, ask: OperationAsk): Content {
-  switch (ask.kind) {
-    case 'restore': {
-      if (server.feeds.length > 0) return { kind: 'restore', feeds: plannedFeeds(site, server) }
-      throw new ApiError('no-feeds', `server ${server.name} has no feeds that could be switched`)
-    }
-    case 'soft-reset-test':
-      return { kind: 'soft-reset-test', system: testedSystem(site, server, ask) }
-    case 'pdu-test': {
-      const refusal = judgePduSettings(server.name, server.feeds, ask.test)
-      if (refusal) throw new ApiError(refusal.code as ErrorCode, refusal.detail)
-      const { offTimeS = OFF_TIME_S.usual, waitTimeS = WAIT_TIME_S.usual, pdu, mode } = ask.test
-      const test = {
-        mode,
-        ...(pdu === undefined ? {} : { pdu }),
-        offTimeMs: offTimeS * 1000,
-        waitTimeMs: waitTimeS * 1000,
-        leaveUp: ask.test.leaveUp ?? false,
-      }
-      return { kind: 'pdu-test', feeds: plannedFeeds(site, server), test }
-    }
-  }
-}
-
-/** Systems do not register yet: any system of the document that is on this server may be tested. */
-function testedSystem(
-  site: SiteDocument,
-  server: Server,
-  ask: { system: number; cluster?: string | undefined },
-) {
-  const target = resolveTarget(site, ask)
-  if ('code' in target) throw new ApiError(target.code, target.detail)
-  if (target.server.name !== server.name || !target.system) {
-    const detail = `system ${ask.system} is not on server ${server.name}`
-    throw new ApiError('unknown-system', detail)
-  }
-  if (server.softMethod === 'none') {
-    throw new ApiError('no-soft-method', `server ${server.name} has softMethod none`)
-  }
-  return addressOf(target.system)
+/** Only another agent may cut its feeds; which one acts is for the agents to say. */
+async function refuseOwnManagementServer(tx: Db, { site, target }: OperationOrder): Promise<void> {
+  const agents = await listAgents(tx, site)
+  const alone = agents.length > 0 && agents.every(({ name }) => name === target.server)
+  if (alone) refuse(ownManagementServer(target.server))
 }
 
 async function refuseWhileBusy(tx: Db, { site, target, kind }: OperationOrder): Promise<void> {
@@ -195,18 +136,4 @@ async function store(
   const payload = { id, server, operation: kind, status, requestedBy }
   await appendEvents(tx, [{ site, type: 'operation', at: requestedAt, payload }])
   return operationOf({ view })
-}
-
-function longestMs(order: OperationOrder): number {
-  switch (order.kind) {
-    case 'restore':
-      return OVERDUE_MARGIN_MS
-    case 'soft-reset-test':
-      return OVERDUE_MARGIN_MS + NOTICE_WITHIN_MS
-    case 'pdu-test': {
-      const { offTimeMs, waitTimeMs } = order.test
-      const cutMs = offTimeMs + waitTimeMs + OVERDUE_PER_CUT_MS
-      return OVERDUE_MARGIN_MS + order.feeds.length * cutMs
-    }
-  }
 }

@@ -94,6 +94,7 @@ export const statusSchema = z
         state: value,
         bmc: value,
         pdu: value,
+        wiring: value,
       }),
     ),
     servers: z.array(

@@ -125,6 +125,7 @@ function showManagementServer(
     state: own,
     bmc: server.bmc ? values.show(find('bmc'), '--') : never(),
     pdu: server.pduControl ? values.show(find('pdu'), '--') : never(),
+    wiring: server.feeds.length > 0 ? values.show(find('wiring'), '--') : never(),
   }
 }
 

@@ -1,7 +1,7 @@
 // What the API shows, as schemas: one place, so that the OpenAPI document and the answers agree.
 import { z } from '@hono/zod-openapi'
 import { offTimeWarning } from '../core/drill/preconditions.ts'
-import { OPERATIONS, PDU_TEST_MODES } from '../core/operation.ts'
+import { FEED_VERDICTS, OPERATIONS, PDU_TEST_MODES } from '../core/operation.ts'
 import { GRADES, RESULTS } from '../core/outcome.ts'
 import { RESET_MODES } from '../core/plan.ts'
 import type { OperationRow } from '../db/operations.ts'
@@ -68,12 +68,21 @@ export const resetSchema = z
   })
   .openapi('Reset')
 
+const lossSchema = z.object({
+  server: z.string(),
+  sensor: z.number().int(),
+  what: z.string(),
+  lostAt: instant,
+  returnedAt: instant.optional(),
+})
+
 export const operationSchema = z
   .object({
     id: z.string(),
     site: z.string(),
     operation: z.enum(OPERATIONS),
-    server: z.string(),
+    server: z.string().openapi({ description: 'Name of the server or management server' }),
+    class: z.enum(['P', 'M']).openapi({ description: 'P: a server, M: a management server' }),
     system: z.number().int().nullable().openapi({ description: 'Of a soft-reset test' }),
     test: z
       .object({
@@ -82,6 +91,10 @@ export const operationSchema = z
         offTimeMs: z.number().int(),
         waitTimeMs: z.number().int(),
         leaveUp: z.boolean(),
+        exercise: z
+          .object({ id: z.string(), offTimeMs: z.number().int(), trustUnregistered: z.boolean() })
+          .optional()
+          .openapi({ description: 'The exercise that it is part of' }),
       })
       .nullable()
       .openapi({ description: 'Of a PDU test' }),
@@ -96,16 +109,8 @@ export const operationSchema = z
         z.object({
           pdu: z.string(),
           outlet: z.number().int(),
-          verdict: z.enum(['right', 'mis-cabled', 'not-logged', 'not-back']),
-          loss: z
-            .object({
-              server: z.string(),
-              sensor: z.number().int(),
-              what: z.string(),
-              lostAt: instant,
-              returnedAt: instant.optional(),
-            })
-            .optional(),
+          verdict: z.enum(FEED_VERDICTS),
+          loss: lossSchema.optional(),
         }),
       )
       .openapi({ description: 'Of a serial PDU test: which supply logged the loss of each feed' }),
@@ -120,6 +125,41 @@ export const operationSchema = z
   .openapi('Operation')
 export type OperationAnswer = z.infer<typeof operationSchema>
 
+export const exerciseSchema = z
+  .object({
+    id: z.string(),
+    site: z.string(),
+    status: z.enum(['planned', 'running', 'passed', 'failed', 'incomplete', 'stopped', 'unknown']),
+    code: z.string().nullable(),
+    detail: z.string().nullable(),
+    machines: z.array(
+      z.object({
+        name: z.string(),
+        class: z.enum(['P', 'M']).openapi({ description: 'P: a server, M: a management server' }),
+        status: z.enum(['waiting', 'running', 'passed', 'failed', 'not-tested', 'unknown']),
+        test: z.string().nullable().openapi({ description: 'Id of its test' }),
+        code: z.string().nullable(),
+        detail: z.string().nullable(),
+        outlets: z.array(
+          z.object({
+            pdu: z.string(),
+            outlet: z.number().int(),
+            verdict: z.enum([...FEED_VERDICTS, 'not-tested']),
+            loss: lossSchema.optional(),
+          }),
+        ),
+      }),
+    ),
+    leftS: z.number().openapi({ description: 'About how long the tests that are left take' }),
+    offTimeS: z.number().int(),
+    waitTimeS: z.number().int(),
+    trustUnregistered: z.boolean(),
+    warnings: z.array(z.string()),
+    startedAt: instant.nullable(),
+    endedAt: instant.nullable(),
+  })
+  .openapi('Exercise')
+
 /** The stored view; this module's own writers made it. */
 export function resetOf(row: Pick<ResetRow, 'view'>): ResetView {
   return row.view as ResetView
@@ -127,7 +167,10 @@ export function resetOf(row: Pick<ResetRow, 'view'>): ResetView {
 
 export function operationOf(row: Pick<OperationRow, 'view'>): OperationAnswer {
   const view = row.view as Omit<OperationAnswer, 'warnings'>
-  const warning = view.test && offTimeWarning(view.test.offTimeMs / 1000)
+  const { test } = view
+  // A serial test of a management server is never shorter.
+  const warned = test && !(view.class === 'M' && test.mode === 'serial')
+  const warning = warned ? offTimeWarning(test.offTimeMs / 1000) : undefined
   return { ...view, warnings: warning ? [warning] : [] }
 }
 

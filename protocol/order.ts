@@ -1,7 +1,13 @@
 // What the control plane asks of a site: one signed order carries the whole ladder with its timers
 // (spec architecture.md, decisions 1 and 6).
 import { z } from 'zod'
-import { pduTestSchema, planSchema, requestSchema, systemAddressSchema } from './report.ts'
+import {
+  operationTargetSchema,
+  pduTestSchema,
+  planSchema,
+  requestSchema,
+  systemAddressSchema,
+} from './report.ts'
 import { PROTOCOL_VERSION } from './version.ts'
 
 /** JWS `typ`, so that no other token of ours can ever pass for an order. */
@@ -25,7 +31,7 @@ export const orderSchema = z.discriminatedUnion('kind', [
   z.object({
     ...common,
     kind: z.literal('restore'),
-    target: z.object({ server: z.string() }),
+    target: operationTargetSchema,
     feeds: planSchema.shape.feeds,
     requestedBy: z.string().max(200),
   }),
@@ -39,8 +45,8 @@ export const orderSchema = z.discriminatedUnion('kind', [
   z.object({
     ...common,
     kind: z.literal('pdu-test'),
-    target: z.object({ server: z.string() }),
-    /** All feeds of the server, also those that are not to be cut. */
+    target: operationTargetSchema,
+    /** All feeds of the machine, also those that are not to be cut. */
     feeds: planSchema.shape.feeds,
     test: pduTestSchema,
     requestedBy: z.string().max(200),

@@ -1,7 +1,7 @@
 // What an agent reports: the records of its journal, hash-chained per agent (spec redundancy.md,
 // "Journal replication"). The control plane stores every one, in any order, as often as it comes.
 import { z } from 'zod'
-import { OPERATIONS, PDU_TEST_MODES } from '../core/operation.ts'
+import { FEED_VERDICTS, OPERATIONS, PDU_TEST_MODES } from '../core/operation.ts'
 import { GRADES, RESULTS } from '../core/outcome.ts'
 import { RESET_MODES } from '../core/plan.ts'
 import { PROTOCOL_VERSION } from './version.ts'
@@ -77,10 +77,24 @@ export const pduTestSchema = z.object({
   offTimeMs: z.number().int().min(5000).max(60_000),
   waitTimeMs: z.number().int().min(5000).max(60_000),
   leaveUp: z.boolean(),
+  exercise: z
+    .object({
+      id: z.string().regex(/^exr_[0-9a-z]{26}$/),
+      offTimeMs: z.number().int(),
+      trustUnregistered: z.boolean(),
+    })
+    .optional(),
+})
+
+export const operationTargetSchema = z.object({
+  /** Name of a server or management server. */
+  server: z.string(),
+  /** Of a management server. */
+  class: z.literal('M').optional(),
 })
 
 const feedFindingSchema = outletSchema.extend({
-  verdict: z.enum(['right', 'mis-cabled', 'not-logged', 'not-back']),
+  verdict: z.enum(FEED_VERDICTS),
   loss: z
     .object({
       server: z.string(),
@@ -173,7 +187,7 @@ export const bodySchema = z.discriminatedUnion('kind', [
     kind: z.literal('operation'),
     order: orderId,
     operation: z.enum(OPERATIONS),
-    target: z.object({ server: z.string() }),
+    target: operationTargetSchema,
     /** Of a soft-reset test: the system that is to stop. */
     system: systemAddressSchema.optional(),
     feeds: planSchema.shape.feeds,
@@ -208,6 +222,7 @@ export const bodySchema = z.discriminatedUnion('kind', [
       'model',
       'firmware',
       'wiring',
+      'reset',
     ]),
     /** In the words of domain.md §5. */
     value: z.string().max(200),

@@ -1,6 +1,11 @@
 // A reset or operation as REST shows it (spec api.md, `GET /v1/resets/{id}`), folded from the records of its
 // order. Pure, so that the edge and the LAN path of the agent answer alike.
-import type { FeedFinding, OperationKind, PduTestSettings } from '../core/operation.ts'
+import type {
+  FeedFinding,
+  MachineClass,
+  OperationKind,
+  PduTestSettings,
+} from '../core/operation.ts'
 import type { Evidence, Recovery, Result } from '../core/outcome.ts'
 import type { ResetMode } from '../core/plan.ts'
 import type { SystemKind } from '../core/site.ts'
@@ -51,7 +56,9 @@ export interface OperationView {
   id: string
   site: string
   operation: OperationKind
+  /** Of the server or management server. */
   server: string
+  class: MachineClass
   /** Of a soft-reset test. */
   system: number | null
   /** Of a PDU test. */
@@ -190,6 +197,7 @@ export function foldOperation(
     site: order?.site ?? started?.site ?? '',
     operation,
     server: target.server,
+    class: target.class ?? 'P',
     system: system?.number ?? null,
     test: test ?? null,
     requestedBy,

@@ -5,13 +5,13 @@ import type { ExitCode } from '../exit.ts'
 import { exitOfOperation, followOperation, reasonOf } from '../follow-operation.ts'
 import { colourOf } from '../paint.ts'
 import { printJson } from '../print.ts'
-import { chooseSite, sitePath } from '../site-choice.ts'
+import { chooseSite, machinePath } from '../site-choice.ts'
 
 const WAIT_DEFAULT_S = 120
 
 export const restoreCommand: Command = {
   words: ['restore'],
-  summary: 'switch all feeds of a server on again',
+  summary: 'switch all feeds of a server or management server on again',
   positionals: ['SERVER'],
   options: {
     wait: { type: 'string', value: 'SECONDS', summary: `how long to follow; ${WAIT_DEFAULT_S}` },
@@ -26,8 +26,9 @@ async function runRestore(call: Call): Promise<ExitCode> {
   const waitMs = (args.integer('wait', 0, 86_400) ?? WAIT_DEFAULT_S) * 1000
   const key = args.text('key') ?? Buffer.from(world.random.bytes(16)).toString('hex')
   const site = await chooseSite(call)
-  const path = sitePath(site, `/servers/${encodeURIComponent(args.at(0))}/restore`)
-  const { answer } = await call.client().send(path, operationSchema, { method: 'POST', key })
+  const { path } = await machinePath(call, site, args.at(0))
+  const request = { method: 'POST' as const, key }
+  const { answer } = await call.client().send(`${path}/restore`, operationSchema, request)
   const last = await followOperation(call, answer, { site, waitMs })
   if (call.json) printJson(world, last)
   else world.out(`${finalLine(args.at(0), last, call)}\n`)

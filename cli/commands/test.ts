@@ -1,14 +1,16 @@
-// palisade test: cuts a server's feeds, or stops a system by its soft reset, and says what that showed
+// palisade test: cuts the feeds of a server or management server, or stops a system by its soft reset, and says what that showed
 // (spec domain.md §9).
+import { MANAGEMENT_OFF_TIME_S } from '../../core/drill/management-server.ts'
 import { OFF_TIME_S, offTimeWarning, WAIT_TIME_S } from '../../core/drill/preconditions.ts'
 import { PDU_TEST_MODES } from '../../core/operation.ts'
 import { operationSchema, type ShownOperation } from '../answers.ts'
 import { type Call, type Command, type OptionSpec, SITE_OPTION } from '../command.ts'
-import { CommandError, EXIT, type ExitCode, usageError } from '../exit.ts'
+import { confirm } from '../confirm.ts'
+import { type ExitCode, usageError } from '../exit.ts'
 import { exitOfOperation, followOperation, hasEnded, reasonOf } from '../follow-operation.ts'
 import { colourOf, plain } from '../paint.ts'
 import { printJson } from '../print.ts'
-import { chooseSite, sitePath } from '../site-choice.ts'
+import { chooseSite, machinePath, sitePath } from '../site-choice.ts'
 
 const WAIT_DEFAULT_S = 900
 const SYSTEM_NUMBER_MAX = 2_147_483_647
@@ -22,7 +24,7 @@ const FOLLOWING: Readonly<Record<string, OptionSpec>> = {
 
 export const testPdu: Command = {
   words: ['test', 'pdu'],
-  summary: 'cut the feeds of a server and switch them on again',
+  summary: 'cut the feeds of a server or management server and switch them on again',
   positionals: ['SERVER'],
   options: {
     mode: {
@@ -34,7 +36,9 @@ export const testPdu: Command = {
     'off-time': {
       type: 'string',
       value: 'SECONDS',
-      summary: `how long a feed is off, ${OFF_TIME_S.min} to ${OFF_TIME_S.max}; ${OFF_TIME_S.usual}`,
+      summary:
+        `how long a feed is off, ${OFF_TIME_S.min} to ${OFF_TIME_S.max}; ${OFF_TIME_S.usual}; ` +
+        `serial of a management server from ${MANAGEMENT_OFF_TIME_S.min}, ${MANAGEMENT_OFF_TIME_S.usual}`,
     },
     'wait-time': {
       type: 'string',
@@ -50,6 +54,8 @@ export const testPdu: Command = {
   notes: [
     'serial keeps the server running, stops at the first supply that does not come back, and compares each',
     'cut with the event logs of all BMCs: a test of all feeds proves the wiring. same stops the server.',
+    'A management server takes neither --pdu nor --leave-up, and its own agent cannot carry the test out. After',
+    'same see that it is powered on and that its agent runs.',
     'A reset of the server ends the test at once. Exit codes: 0 passed, 1 not passed, 3 refused, 4 not known.',
   ],
   run: runPdu,
@@ -84,9 +90,17 @@ async function runPdu(call: Call): Promise<ExitCode> {
     throw usageError('--pdu and --wait-time go with --mode serial only')
   }
   if (mode === 'serial' && leaveUp) throw usageError('--leave-up goes with --mode same only')
-  const warning = offTimeS === undefined ? undefined : offTimeWarning(offTimeS)
+  const site = await chooseSite(call)
+  const machine = await machinePath(call, site, server)
+  const isManaging = machine.class === 'M'
+  if (isManaging) refuseForManagementServer({ mode, pdu, offTimeS, leaveUp })
+  const warned = !(isManaging && mode === 'serial')
+  const warning = warned && offTimeS !== undefined ? offTimeWarning(offTimeS) : undefined
   if (warning !== undefined) call.world.err(`palisade: ${warning}\n`)
-  if (mode === 'same') await confirm(call, server, `this cuts all feeds of ${server} and stops it`)
+  if (mode === 'same') {
+    const then = isManaging ? '; it may have to be powered on, and its agent started, by hand' : ''
+    await confirm(call, server, `this cuts all feeds of ${server} and stops it${then}`)
+  }
   const body = {
     mode,
     ...(pdu === undefined ? {} : { pdu }),
@@ -94,7 +108,23 @@ async function runPdu(call: Call): Promise<ExitCode> {
     ...(waitTimeS === undefined ? {} : { waitTimeS }),
     ...(leaveUp ? { leaveUp } : {}),
   }
-  return await runTest(call, { server, kind: 'pdu', body })
+  return await runTest(call, { site, server, path: `${machine.path}/tests/pdu`, body })
+}
+
+function refuseForManagementServer(asked: {
+  mode: string
+  pdu: string | undefined
+  offTimeS: number | undefined
+  leaveUp: boolean
+}): void {
+  if (asked.pdu !== undefined || asked.leaveUp) {
+    throw usageError('--pdu and --leave-up do not go with a management server')
+  }
+  const { min, max } = MANAGEMENT_OFF_TIME_S
+  if (asked.mode === 'serial' && asked.offTimeS !== undefined && asked.offTimeS < min) {
+    const allowed = `from ${min} to ${max} for a serial test of a management server`
+    throw usageError(`--off-time ${asked.offTimeS}: must be a whole number ${allowed}`)
+  }
 }
 
 async function runSoftReset(call: Call): Promise<ExitCode> {
@@ -105,33 +135,18 @@ async function runSoftReset(call: Call): Promise<ExitCode> {
   const cluster = args.text('cluster')
   await confirm(call, server, `this really stops system ${system} on ${server}`)
   const body = { system, ...(cluster === undefined ? {} : { cluster }) }
-  return await runTest(call, { server, kind: 'soft-reset', body })
-}
-
-/** Asks for the name of the server, unless told not to ask. */
-async function confirm({ args, world }: Call, server: string, what: string): Promise<void> {
-  if (args.flag('yes')) return
-  world.err(`palisade: ${plain(what)}. Type the name of the server to go on: `)
-  for await (const line of world.readLines('-')) {
-    if (line.trim() === server) return
-    break
-  }
-  world.err('\n')
-  throw new CommandError(EXIT.usage, 'not confirmed: nothing was done', {
-    code: 'not-confirmed',
-    next: 'type the name of the server, or give --yes',
-  })
+  const site = await chooseSite(call)
+  const path = sitePath(site, `/servers/${encodeURIComponent(server)}/tests/soft-reset`)
+  return await runTest(call, { site, server, path, body })
 }
 
 async function runTest(
   call: Call,
-  { server, kind, body }: { server: string; kind: 'pdu' | 'soft-reset'; body: object },
+  { site, server, path, body }: { site: string; server: string; path: string; body: object },
 ): Promise<ExitCode> {
   const { args, world } = call
   const waitMs = (args.integer('wait', 0, 86_400) ?? WAIT_DEFAULT_S) * 1000
   const key = args.text('key') ?? Buffer.from(world.random.bytes(16)).toString('hex')
-  const site = await chooseSite(call)
-  const path = sitePath(site, `/servers/${encodeURIComponent(server)}/tests/${kind}`)
   const { answer } = await call.client().send(path, operationSchema, { method: 'POST', body, key })
   if (!call.json) world.out(`${plain(`test ${answer.id} of ${server}`)}\n`)
   const last = await followOperation(call, answer, { site, waitMs })

@@ -1,7 +1,13 @@
-// The PDU test of one server (spec domain.md §9): what it is. `pdu-step.ts` moves it: a pure function of
+// The PDU test of one server or management server (spec domain.md §9): what it is. `pdu-step.ts` moves it: a pure function of
 // state, input and moment, like the ladder, and run by the same executor.
 import type { Action, FeedState, Moment, PowerLook } from '../ladder/ladder.ts'
-import type { FeedFinding, OperationEnding, Outlet, PduTestSettings } from '../operation.ts'
+import type {
+  FeedFinding,
+  MachineClass,
+  OperationEnding,
+  Outlet,
+  PduTestSettings,
+} from '../operation.ts'
 import type { Plan } from '../plan.ts'
 import type { ShotState } from '../shot.ts'
 import type { SupplyTrouble, TimedEvent } from '../supply-log.ts'
@@ -44,6 +50,7 @@ export interface Checked {
 export interface PduTest {
   order: string
   server: string
+  class: MachineClass
   settings: PduTestSettings
   holdUpMs: number
   /** Other machines, whose logs tell of a feed that is not this server's. */
@@ -62,6 +69,8 @@ export interface PduTest {
   events: readonly TimedEvent[]
   /** The logs of the others were read after the newest cut. */
   othersRead: boolean
+  /** Others whose own feeds were cut by us near the newest cut: their losses say nothing of this feed. */
+  disturbed: readonly string[]
   /** Sensors that the server's log has ever told of, and their troubles that have not ended. */
   supplies: readonly number[]
   troubles: readonly SupplyTrouble[]
@@ -83,6 +92,7 @@ export interface DrillTurn {
 export interface PduTestPlan {
   order: string
   server: string
+  class: MachineClass
   feeds: Plan['feeds']
   settings: PduTestSettings
   holdUpMs: number
@@ -111,6 +121,7 @@ export function blankPduTest({ feeds, ...plan }: PduTestPlan, phase: Phase): Pdu
     logEnds: {},
     events: [],
     othersRead: false,
+    disturbed: [],
     supplies: [],
     troubles: [],
     findings: [],

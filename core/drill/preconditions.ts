@@ -122,6 +122,6 @@ function judgeServer({ server, bmcLink, underWay }: TestedServer): TestRefusal |
   return refuse('link-down', `the link to the BMC of ${server} is ${bmcLink ?? 'not set up'}`)
 }
 
-function refuse(code: string, detail: string): TestRefusal {
+export function refuse(code: string, detail: string): TestRefusal {
   return { code, detail }
 }

@@ -12,6 +12,7 @@ import {
   type DrillTurn,
   isSerial,
   LOGGED_WITHIN_MS,
+  type PduTest,
   type Phase,
   SUPPLY_GOOD_WITHIN_MS,
 } from './pdu-test.ts'
@@ -29,6 +30,7 @@ export function enterCut(turn: DrillTurn): void {
   test.cutAt = Date.parse(at.wall)
   test.events = []
   test.othersRead = false
+  test.disturbed = []
   for (const feed of chosen) {
     feed.attempts = 0
     switchFeed(turn, feed, 'off')
@@ -142,7 +144,14 @@ export function finish(turn: DrillTurn, ending: OperationEnding): void {
   const feeds = isSerial(test) ? { feeds: test.findings } : {}
   test.phase = { name: 'ended' }
   delete test.lookAgainAt
-  actions.push({ type: 'finish', ending: { ...ending, ...feeds } }, { type: 'end' })
+  const detail = ending.detail + (afterwards(test) ?? '')
+  actions.push({ type: 'finish', ending: { ...ending, detail, ...feeds } }, { type: 'end' })
+}
+
+/** What is left for a person to do once a management server was without power (spec domain.md §9). */
+function afterwards(test: PduTest): string | undefined {
+  if (test.class !== 'M' || isSerial(test) || test.shots.length === 0) return undefined
+  return `; ${test.server} was switched off: power it on if it stays off, and see that its agent runs`
 }
 
 export function failed(code: string, detail: string): OperationEnding {

@@ -9,7 +9,13 @@ import {
   timedEvents,
   troubledSupplies,
 } from '../supply-log.ts'
-import { type DrillTurn, type PduTest, type Phase, WATCH_EVERY_MS } from './pdu-test.ts'
+import {
+  type DrillTurn,
+  LOGGED_WITHIN_MS,
+  type PduTest,
+  type Phase,
+  WATCH_EVERY_MS,
+} from './pdu-test.ts'
 import { endEarly, failed, finish } from './switching.ts'
 
 type Settle = Extract<Phase, { name: 'settle' }>
@@ -22,6 +28,8 @@ export function takeLogs(test: PduTest, looks: readonly LogLook[]): TimedEvent[]
   const own = fresh.filter(({ server }) => server === test.server)
   test.supplies = [...new Set([...test.supplies, ...suppliesIn(own)])]
   test.troubles = troubledSupplies(own, test.troubles)
+  const disturbed = looks.filter(({ cutAtMs = 0 }) => cutAtMs >= test.cutAt - LOGGED_WITHIN_MS)
+  test.disturbed = [...new Set([...test.disturbed, ...disturbed.map(({ server }) => server)])]
   return fresh
 }
 
@@ -54,7 +62,9 @@ function losses(test: PduTest) {
       cut,
     ),
     other: findLoss(
-      test.events.filter(({ server }) => server !== test.server),
+      test.events.filter(
+        ({ server }) => server !== test.server && !test.disturbed.includes(server),
+      ),
       cut,
     ),
   }

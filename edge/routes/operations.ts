@@ -1,4 +1,4 @@
-// Restores of a server's feeds, and every operation by its id.
+// Restores of the feeds of servers and management servers, and every operation by its id.
 import { createRoute, z } from '@hono/zod-openapi'
 import { findOperation, type OperationRow } from '../../db/operations.ts'
 import { requireSight } from '../auth.ts'
@@ -13,18 +13,20 @@ import { BEARER, COMMON, json, makeRouter, siteParam } from './open-api.ts'
 export const serverParam = siteParam.extend({ name: z.string().min(1).max(60) })
 export const waitQuery = z.object({ wait: z.coerce.number().min(0).max(60).default(0) })
 
-/** Of every route that asks for an operation. */
-export const ASKING = [
+const ASKING_OF_ANY = [
   ...COMMON,
   'idempotency-key-missing',
   'unknown-site',
-  'unknown-server',
   'no-feeds',
   'reset-already-open',
   'site-not-configured',
   'key-expired',
   'idempotency-key-reused',
 ] as const
+/** Of every route that asks for an operation on a server. */
+export const ASKING = [...ASKING_OF_ANY, 'unknown-server'] as const
+/** The same on a management server. */
+export const ASKING_MANAGEMENT = [...ASKING_OF_ANY, 'unknown-management-server'] as const
 
 const postRestore = createRoute({
   method: 'post',
@@ -33,6 +35,15 @@ const postRestore = createRoute({
   security: BEARER,
   request: { params: serverParam, headers: idempotencyHeader },
   responses: { 202: json(operationSchema, 'Accepted'), ...problems(...ASKING) },
+})
+
+const postManagementRestore = createRoute({
+  method: 'post',
+  path: '/v1/sites/{site}/management-servers/{name}/restore',
+  summary: 'Switch all feeds of a management server on',
+  security: BEARER,
+  request: { params: serverParam, headers: idempotencyHeader },
+  responses: { 202: json(operationSchema, 'Accepted'), ...problems(...ASKING_MANAGEMENT) },
 })
 
 const getOperation = createRoute({
@@ -53,6 +64,13 @@ export function operationRoutes(deps: Deps) {
       const { site, name } = c.req.valid('param')
       const key = readIdempotencyKey(c.req.valid('header')['idempotency-key'])
       const ask = { kind: 'restore' as const, site, server: name }
+      const view = await acceptOperation(deps, ask, { key, caller: c.var.caller })
+      return c.json(view, 202, { location: `/v1/sites/${site}/operations/${view.id}` })
+    })
+    .openapi(postManagementRestore, async (c) => {
+      const { site, name } = c.req.valid('param')
+      const key = readIdempotencyKey(c.req.valid('header')['idempotency-key'])
+      const ask = { kind: 'restore' as const, class: 'M' as const, site, server: name }
       const view = await acceptOperation(deps, ask, { key, caller: c.var.caller })
       return c.json(view, 202, { location: `/v1/sites/${site}/operations/${view.id}` })
     })

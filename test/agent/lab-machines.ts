@@ -18,6 +18,8 @@ export interface Machine {
   /** Machines that name the same one are a cluster; default a cluster of its own. */
   cluster?: string
   requireGrade?: 'acknowledged' | 'confirmed'
+  /** A management server beside the one of the agent: it carries no system and is never reset. */
+  managing?: true
   /** What differs in its entry of the site file. */
   site?: Record<string, unknown>
   physical?: Partial<Omit<NonNullable<ServerDescription['physical']>, 'os'>>
@@ -49,6 +51,7 @@ const FAMILIES = ['ibm-ipdu', 'apc-rpdu2', 'apc-rpdu'] as const
 
 export function cast(machines: readonly Machine[]): Cast {
   const placed = place(machines)
+  const managed = placed.filter(({ managing }) => !managing)
   const pdus = [...new Set(placed.flatMap(({ outlets }) => outlets.map(({ pdu }) => pdu)))]
   return {
     secretNames: [...pdus, ...machines.map(({ name }) => `bmc-${name}`)],
@@ -62,15 +65,20 @@ export function cast(machines: readonly Machine[]): Cast {
       metadata: { name },
       spec: {
         hardResetAfterMs: 2500,
-        managementServers: [{ name: 'HACON1', pduControl: false, feeds: [] }],
+        managementServers: [
+          { name: 'HACON1', pduControl: false, feeds: [] },
+          ...placed
+            .filter(({ managing }) => managing)
+            .map((machine) => managingEntry(machine, room)),
+        ],
         pdus: pdus.map((pdu) => ({
           name: pdu,
           ...room.getPdu(pdu).place,
           model: room.getPdu(pdu).family,
           snmp: { version: '2c', community: { secret: pdu } },
         })),
-        servers: placed.map((machine) => serverEntry(machine, room)),
-        clusters: clusterEntries(placed),
+        servers: managed.map((machine) => serverEntry(machine, room)),
+        clusters: clusterEntries(managed),
       },
     }),
   }
@@ -125,6 +133,11 @@ function describePdu(
   }
 }
 
+function managingEntry(machine: PlacedMachine, room: MachineRoom) {
+  const { name, bmc, feeds } = serverEntry(machine, room)
+  return { name, bmc, pduControl: true, hardResetTimeoutS: 5, feeds }
+}
+
 function serverEntry({ name, outlets, site, wrongPassword }: PlacedMachine, room: MachineRoom) {
   const control = {
     pduControl: true,
@@ -141,6 +154,7 @@ function serverEntry({ name, outlets, site, wrongPassword }: PlacedMachine, room
       password: { secret: wrongPassword ? 'stale' : `bmc-${name}` },
     },
     ...(outlets.length > 0 ? control : {}),
+    feeds: outlets,
     ...site,
   }
 }

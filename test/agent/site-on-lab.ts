@@ -9,7 +9,7 @@ import { type Journal, openJournal } from '../../agent/journal/journal.ts'
 import { validateSite } from '../../core/limits.ts'
 import type { ResetMode } from '../../core/plan.ts'
 import { plannedFeeds, planReset, resolveRequester, resolveTarget } from '../../core/planner.ts'
-import { findServer, type SiteDocument } from '../../core/site.ts'
+import { findManagementServer, findServer, type SiteDocument } from '../../core/site.ts'
 import { type MachineRoom, openMachineRoom } from '../../lab/room.ts'
 import { StopNoticeSender } from '../../lab/stop-notice.ts'
 import { signSite } from '../../protocol/chain.ts'
@@ -39,6 +39,8 @@ import { nodeClock, nodeRandom } from '../../runtime/node.ts'
 import { type Cast, cast, type Machine, type SiteFile } from './lab-machines.ts'
 
 export const SITE = 'lab'
+/** Of the management server that the agent runs on, too. */
+const AGENT = 'HACON1'
 
 export interface ResetQuestion {
   server?: string
@@ -126,7 +128,7 @@ export class SiteOnLab {
     this.journal = await openJournal({
       directory: join(directory, 'journal'),
       site: SITE,
-      agent: 'HACON1',
+      agent: AGENT,
       clock: nodeClock,
     })
     if (this.journal.epoch === 0) this.journal.enterEpoch(1)
@@ -135,13 +137,14 @@ export class SiteOnLab {
       random: nodeRandom,
       bootId,
       site: SITE,
+      name: AGENT,
       journal: this.journal,
       controlPlaneKeys: () => [this.#keys.verifying],
       openingKey: this.#keys.opening,
       files: {
         site: join(directory, 'site'),
         bindings: join(directory, 'bindings'),
-        wiring: join(directory, 'wiring'),
+        proofs: join(directory, 'proofs'),
       },
       journalled: (order) => this.journalled.push(order),
       log: () => {},
@@ -180,7 +183,8 @@ export class SiteOnLab {
   async apply(adapt?: (document: SiteFile) => void): Promise<void> {
     const file = this.#cast.siteFile(this.room, SITE)
     adapt?.(file)
-    for (const { bmc } of file.spec.servers) {
+    for (const { bmc } of [...file.spec.servers, ...file.spec.managementServers]) {
+      if (!bmc) continue
       bmc.password = await this.#seal(bmc.password, SEAL_PURPOSE.bmcPassword)
     }
     for (const { snmp } of file.spec.pdus) {
@@ -284,13 +288,14 @@ export class SiteOnLab {
   }
 
   planRestore(name: string): RestoreOrder {
-    const server = findServer(this.document, name)
+    const managing = findManagementServer(this.document, name)
+    const server = managing ?? findServer(this.document, name)
     if (!server) throw new Error(`no server is named ${name}`)
     return {
       kind: 'restore',
       id: operationId(SITE, this.#freshKey()),
       ...this.#issued(),
-      target: { server: name },
+      target: { server: name, ...(managing ? { class: 'M' } : {}) },
       feeds: plannedFeeds(this.document, server),
       requestedBy: 'test',
     }
@@ -333,6 +338,11 @@ export class SiteOnLab {
     const view = foldReset(await this.recordsOf(order))
     if (!view) throw new Error(`no record of ${order}`)
     return view
+  }
+
+  /** The password that the room gave to the BMC of this machine. */
+  bmcPassword(server: string): string {
+    return this.#secrets.get(`bmc-${server}`) ?? ""
   }
 
   /** Waits until a restore or test has ended. */

@@ -17,6 +17,8 @@ type Traits = Omit<Machine, 'name' | 'cluster'>
 export interface Sketch extends Traits {
   /** A second machine in the same cluster, alike unless told otherwise. */
   partner?: Traits
+  /** A second management server, `HACON2`; only alone. */
+  managementServer?: Traits
   /** A room and an agent of its own, for what would disturb the others. */
   alone?: boolean
 }
@@ -32,11 +34,12 @@ export function openStage(): (title: string, sketch: Sketch, play: Play) => void
   })
   afterAll(() => shared?.close())
   let count = 0
-  return (title, { partner, alone, ...traits }, play) => {
+  return (title, { partner, managementServer, alone, ...traits }, play) => {
     count += 1
     const name = `S${count}`
     const own: Machine[] = [{ ...traits, name, cluster: name }]
     if (partner) own.push({ ...traits, ...partner, name: `${name}b`, cluster: name })
+    if (managementServer) own.push({ ...managementServer, name: 'HACON2', managing: true })
     if (!alone) machines.push(...own)
     test.concurrent(title, async () => {
       if (shared && !alone) return play(new Scene(shared, name))
@@ -101,8 +104,14 @@ export class Scene {
     return system
   }
 
+  /** The second management server, with a view of its own. */
+  managementServer(): Scene {
+    return new Scene(this.lab, 'HACON2')
+  }
+
   get feeds() {
-    const server = this.lab.document.spec.servers.find(({ name }) => name === this.name)
+    const { servers, managementServers } = this.lab.document.spec
+    const server = [...servers, ...managementServers].find(({ name }) => name === this.name)
     return server?.feeds ?? []
   }
 

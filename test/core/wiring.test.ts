@@ -7,7 +7,8 @@ const pdu = (name: string, more: object = {}) => {
 }
 
 function site(feeds: object[], pdus: object[] = [pdu('a'), pdu('b', { port: 162 })]) {
-  const spec = { pdus, servers: [{ name: 'S1', feeds }] }
+  const managementServers = [{ name: 'M1', feeds }]
+  const spec = { pdus, servers: [{ name: 'S1', feeds }], managementServers }
   return { spec } as unknown as SiteDocument
 }
 
@@ -41,4 +42,8 @@ test.each([
 test('a server without feeds has no wiring', () => {
   expect(wiringText(site([]), 'S1')).toBeUndefined()
   expect(wiringText(site(FEEDS), 'S2')).toBeUndefined()
+})
+
+test('a management server has a wiring too', () => {
+  expect(wiringText(site(FEEDS), 'M1')).toBe(wiring)
 })

@@ -98,14 +98,6 @@ export function drillTests(on: () => Target): void {
       expect(codes(await pdu({ mode: 'serial', pdu: 'x' }))).toEqual([404, 'unknown-pdu'])
       expect(codes(await soft({ system: 4711 }))).toEqual([404, 'unknown-system'])
       expect(codes(await soft({ system: 10002 }))).toEqual([404, 'unknown-system'])
-      expect(codes(await ask('management-servers/HACON1/tests/pdu', { mode: 'same' }))).toEqual([
-        409,
-        'not-available',
-      ])
-      expect(codes(await ask('management-servers/HACON1/restore', {}))).toEqual([
-        409,
-        'not-available',
-      ])
       expect((await pdu({ mode: 'serial' })).status).toBe(202)
       expect(codes(await pdu({ mode: 'serial' }))).toEqual([409, 'operation-in-progress'])
       expect(codes(await soft({ system: 10001, cluster: 'db' }))).toEqual([

@@ -45,6 +45,7 @@ export class DrillWorld {
   startedAt = 0
   readonly #setup: WorldSetup
   readonly #plan: SupplyCable[] = []
+  readonly #cutAtMs = new Map<string, number>()
   #wake: (() => void) | undefined
 
   constructor(setup: WorldSetup = {}) {
@@ -75,9 +76,23 @@ export class DrillWorld {
 
   /** Feeds of S1 as a plan has them. */
   get feeds() {
+    return this.feedsOf('S1')
+  }
+
+  feedsOf(name: string) {
     return this.#plan
-      .filter(({ server }) => server === 'S1')
+      .filter(({ server }) => server === name)
       .map(({ pdu, outlet }) => ({ pdu, outlet, pduAddress: `address of ${pdu}` }))
+  }
+
+  /** A reset of another server cuts its feeds for a while. */
+  cutForReset(name: string, forMs: number): void {
+    const switchAll = (to: 'on' | 'off') => {
+      for (const { pdu, outlet } of this.feedsOf(name)) this.pdu(pdu).order(outlet, to)
+    }
+    this.#cutAtMs.set(name, this.clock.wallMs())
+    switchAll('off')
+    this.clock.after(forMs, () => switchAll('on'))
   }
 
   server(name: string): ServerModel {
@@ -217,7 +232,9 @@ export class DrillWorld {
 
   #readLog({ server, from }: LogQuestion): LogLook {
     const { bmc } = this.server(server)
-    if (bmc.state !== 'up') return { server, read: undefined, detail: 'no answer in time' }
+    const cutAtMs = this.#cutAtMs.get(server)
+    const cut = cutAtMs === undefined ? {} : { cutAtMs }
+    if (bmc.state !== 'up') return { server, read: undefined, detail: 'no answer in time', ...cut }
     const all = bmc.log.list()
     const end = all.at(-1)?.id ?? 0
     const fresh =
@@ -233,6 +250,7 @@ export class DrillWorld {
       server,
       read: { events, end, clock: { bmcS: bmc.timeS, wallMs: this.clock.wallMs() } },
       detail: '',
+      ...cut,
     }
   }
 

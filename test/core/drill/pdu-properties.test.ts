@@ -92,6 +92,7 @@ test('a serial test never has two feeds off, never cuts on before the last suppl
       const plan = {
         order: 'opr_1',
         server: 'S1',
+        class: 'P' as const,
         feeds,
         settings: SERIAL,
         holdUpMs: 1000,

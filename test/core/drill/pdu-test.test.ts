@@ -5,7 +5,15 @@ import { DrillWorld, SAME, SERIAL, type WorldSetup } from './drill-world.ts'
 
 function planOf(world: DrillWorld, settings: PduTestSettings) {
   const { feeds } = world
-  return { order: 'opr_1', server: 'S1', feeds, settings, holdUpMs: 1000, others: ['S2'] }
+  return {
+    order: 'opr_1',
+    server: 'S1',
+    class: 'P' as const,
+    feeds,
+    settings,
+    holdUpMs: 1000,
+    others: ['S2'],
+  }
 }
 
 function play(
@@ -66,6 +74,24 @@ describe('serial', () => {
     })
     expect(ending.feeds?.[1]).toMatchObject({ pdu: 'pdu-b', verdict: 'right' })
     expect(ending.detail).toContain('pdu-a/1 is mis-cabled: it feeds supply 51h of S2')
+  })
+
+  test('takes no loss for its own that a reset of another server made at the same time', () => {
+    const { ending } = play(SERIAL, {}, (w) => {
+      w.clock.after(2000, () => w.cutForReset('S2', 3000))
+    })
+    expect(ending).toMatchObject({ status: 'done', wiringProven: true })
+    const [first, second] = ending.feeds ?? []
+    expect([first?.verdict, second?.verdict]).toEqual(['right', 'right'])
+  })
+
+  test('a reset of another server hides no swap that a later cut shows', () => {
+    const swaps = [{ server: 'S1', pdu: 'pdu-a', outlet: 2 }]
+    const { ending } = play({ ...SERIAL, pdu: 'pdu-a', offTimeMs: 60_000 }, { swaps }, (w) => {
+      w.cutForReset('S2', 500)
+      w.clock.advance(15_000)
+    })
+    expect(ending.feeds).toMatchObject([{ verdict: 'mis-cabled', loss: { server: 'S2' } }])
   })
 
   test('stops at a feed whose loss nobody logs', () => {
@@ -132,6 +158,39 @@ describe('serial', () => {
     )
     expect(ending).toMatchObject({ status: 'failed', code: 'outlet-not-off' })
     expect(world.dark).toBe(0)
+  })
+})
+
+describe('a management server', () => {
+  const settings = { ...SERIAL, offTimeMs: 30_000 }
+
+  test('is tested feed by feed like a server, each off for its longer time', () => {
+    const world = new DrillWorld()
+    const plan = { ...planOf(world, settings), class: 'M' as const }
+    const ending = world.run(openPduTest(plan, world.moment))
+    expect(ending).toMatchObject({ status: 'done', wiringProven: true })
+    expect(ending.detail).not.toContain('agent')
+    expect(world.clock.now() - world.startedAt).toBeGreaterThan(65_000)
+  })
+
+  test('that was switched off as a whole may need a hand, and the report says so', () => {
+    const world = new DrillWorld()
+    const plan = { ...planOf(world, SAME), class: 'M' as const }
+    const done = world.run(openPduTest(plan, world.moment))
+    expect(done.detail).toMatch(/power it on if it stays off, and see that its agent runs$/)
+    const shots = world.fired.map((shot) => ({ ...shot, intendedAt: 0 }))
+    const resumed = world.run(resumePduTest(plan, shots, undefined, world.moment))
+    expect(resumed).toMatchObject({ status: 'aborted' })
+    expect(resumed.detail).toContain('see that its agent runs')
+  })
+
+  test('of which nothing was cut needs nothing', () => {
+    const world = new DrillWorld()
+    world.pdu('pdu-a').order(1, 'off')
+    const plan = { ...planOf(world, SAME), class: 'M' as const }
+    const ending = world.run(openPduTest(plan, world.moment))
+    expect(ending.code).toBe('outlet-not-on')
+    expect(ending.detail).not.toContain('agent')
   })
 })
 
