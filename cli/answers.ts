@@ -196,6 +196,35 @@ export const operationSchema = z.looseObject({
   endedAt: z.string().nullish(),
   steps: z.array(stepSchema),
 })
+
+export const exerciseSchema = z.looseObject({
+  id: z.string(),
+  status: z.string(),
+  code: z.string().nullish(),
+  detail: z.string().nullish(),
+  machines: z.array(
+    z.looseObject({
+      name: z.string(),
+      class: z.string(),
+      status: z.string(),
+      test: z.string().nullish(),
+      code: z.string().nullish(),
+      detail: z.string().nullish(),
+      outlets: z.array(
+        z.looseObject({
+          pdu: z.string(),
+          outlet: z.number(),
+          verdict: z.string(),
+          loss: z.looseObject({ server: z.string(), sensor: z.number() }).optional(),
+        }),
+      ),
+    }),
+  ),
+  leftS: z.number(),
+  warnings: z.array(z.string()).optional(),
+})
+export type ShownExercise = z.infer<typeof exerciseSchema>
+
 export const softResetTimesSchema = z.looseObject({
   server: z.string(),
   hardResetAfterMs: z.number(),

@@ -5,6 +5,7 @@ import { applyCommand } from './commands/apply.ts'
 import { auditCommand, auditVerify } from './commands/audit.ts'
 import { drillTimes } from './commands/drill.ts'
 import { dumpCommand } from './commands/dump.ts'
+import { drillCommand, drillShow } from './commands/exercise.ts'
 import { operatorLogCommand } from './commands/operator-log.ts'
 import { resetCommand } from './commands/reset.ts'
 import { restoreCommand } from './commands/restore.ts'
@@ -38,6 +39,8 @@ export const COMMANDS: readonly Command[] = [
   restoreCommand,
   testPdu,
   testSoftReset,
+  drillCommand,
+  drillShow,
   drillTimes,
   auditCommand,
   auditVerify,

@@ -22,9 +22,33 @@ const GOOD = new Set([
   'Success',
   'completed',
   'complete',
+  'passed',
+  'right',
 ])
-const BAD = new Set(['NG', 'error', 'Error', 'Failed', 'failed', 'FAIL', 'ERROR', 'not running'])
-const ODD = new Set(['poff', 'reset', 'dump', 'Disable', 'unknown', 'refused'])
+const BAD = new Set([
+  'NG',
+  'error',
+  'Error',
+  'Failed',
+  'failed',
+  'FAIL',
+  'ERROR',
+  'not running',
+  'stopped',
+  'mis-cabled',
+  'not-logged',
+  'not-back',
+])
+const ODD = new Set([
+  'poff',
+  'reset',
+  'dump',
+  'Disable',
+  'unknown',
+  'refused',
+  'incomplete',
+  'not-tested',
+])
 
 /** The colour that the words of domain.md §5 and of reports have everywhere. */
 export function colourOf(word: string): Colour | undefined {

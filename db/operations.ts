@@ -1,5 +1,5 @@
 // Restores and tests: asked for here, then moved on by what the agents' records say.
-import { and, asc, eq, isNull, sql } from 'drizzle-orm'
+import { and, asc, eq, inArray, isNull, sql } from 'drizzle-orm'
 import type { Db } from './client.ts'
 import { operations } from './schema.ts'
 
@@ -32,6 +32,16 @@ export async function listOpenOperations(db: Db, site: string): Promise<Operatio
     .from(operations)
     .where(and(eq(operations.site, site), isNull(operations.endedAt)))
     .orderBy(asc(operations.requestedAt))
+}
+
+/** Those of these ids that there are, oldest first. */
+export async function findOperations(db: Db, ids: readonly string[]): Promise<OperationRow[]> {
+  if (ids.length === 0) return []
+  return await db
+    .select()
+    .from(operations)
+    .where(inArray(operations.id, [...ids]))
+    .orderBy(asc(operations.requestedAt), asc(operations.id))
 }
 
 export type FoldedOperation = Omit<OperationRow, 'origin' | 'bodyHash' | 'endKnownAtMs'>

@@ -16,6 +16,7 @@ import type { AppDeps, Deps } from './ports.ts'
 import { agentRoutes, publicAgentRoutes } from './routes/agents.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { eventRoutes } from './routes/events.ts'
+import { exerciseRoutes } from './routes/exercises.ts'
 import { healthRoutes, metricRoutes } from './routes/health.ts'
 import { makeRouter } from './routes/open-api.ts'
 import { operationRoutes } from './routes/operations.ts'
@@ -65,6 +66,7 @@ export function createApp(deps: AppDeps) {
     .route('/', resetRoutes(deps))
     .route('/', operationRoutes(deps))
     .route('/', testRoutes(deps))
+    .route('/', exerciseRoutes(deps))
     .route('/', softResetTimeRoutes(deps))
     .route('/', agentRoutes(deps))
     .route('/', tokenRoutes(deps))

@@ -1,4 +1,4 @@
-// Ids of resets and operations: a hash of (site, Idempotency-Key), so that the same request has the same id
+// Ids of resets, operations and exercises: a hash of (site, Idempotency-Key), so that the same request has the same id
 // on REST and on the LAN path, and journals recognise it (spec api.md, `POST /v1/resets`).
 import { sha256 } from '@noble/hashes/sha2.js'
 import { utf8ToBytes } from '@noble/hashes/utils.js'
@@ -13,6 +13,10 @@ export function resetId(site: string, idempotencyKey: string): string {
 
 export function operationId(site: string, idempotencyKey: string): string {
   return `opr_${digest('operation', site, idempotencyKey)}`
+}
+
+export function exerciseId(site: string, idempotencyKey: string): string {
+  return `exr_${digest('exercise', site, idempotencyKey)}`
 }
 
 /** A JSON array frames the parts: no other pair of texts hashes the same bytes. */

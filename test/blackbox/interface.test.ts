@@ -4,6 +4,7 @@ import { Closing } from '../e2e/programs.ts'
 import { auditTests } from './interface/audit.ts'
 import { drillTests } from './interface/drills.ts'
 import { enrolmentTests } from './interface/enrolment.ts'
+import { exerciseTests } from './interface/exercises.ts'
 import { hostileTests } from './interface/hostile-agent.ts'
 import { httpTests } from './interface/http.ts'
 import { linkTests } from './interface/link.ts'
@@ -30,6 +31,7 @@ onTarget('the interface', () => {
   resetTests(on)
   restoreTests(on)
   drillTests(on)
+  exerciseTests(on)
   auditTests(on)
   linkTests(on)
   replacedAgentTests(on)
