@@ -1,7 +1,7 @@
 // What the black-box suite runs on: one vitest project per target, the same files in each.
 import { randomInt } from 'node:crypto'
 
-export const TARGETS = ['node-embedded', 'node-postgres'] as const
+export const TARGETS = ['node-embedded', 'node-postgres', 'workerd'] as const
 export type TargetName = (typeof TARGETS)[number]
 
 declare module 'vitest' {
@@ -12,12 +12,6 @@ declare module 'vitest' {
 }
 
 const ALL = 'test/blackbox/**/*.test.ts'
-/** Files about something that not every target has. */
-const ONLY: Readonly<Record<string, readonly TargetName[]>> = {
-  // The embedded database is part of its process, and no second one may open it.
-  'test/blackbox/database.test.ts': ['node-postgres'],
-  'test/blackbox/two-entries.test.ts': ['node-postgres'],
-}
 const KILLS = 'test/blackbox/kills/**'
 
 /** `PALISADE_KILLS_SEED` has the same kills again; `PALISADE_KILLS` is their number, on every target then. */
@@ -31,12 +25,7 @@ export function blackboxProjects() {
     test: {
       name: target,
       include: [ALL],
-      exclude: [
-        ...Object.entries(ONLY).flatMap(([file, targets]) =>
-          targets.includes(target) ? [] : [file],
-        ),
-        ...(everywhere || target === chosen ? [] : [KILLS]),
-      ],
+      exclude: everywhere || target === chosen ? [] : [KILLS],
       provide: { target, killsSeed },
     },
   }))

@@ -7,7 +7,7 @@ export interface Relay {
   /** Breaks every connection and takes none until mended. */
   cut(): void
   mend(): void
-  /** Holds back all bytes of the connections that there are, both ways, as a lost route does. */
+  /** Holds back all that the connections that there are carry, both ways, their end too, as a lost route does. */
   stall(): void
   /** Where new connections lead from now on; those that there are stay. */
   leadTo(url: string): void
@@ -18,6 +18,7 @@ export async function openRelay(url: string): Promise<Relay> {
   let goal = new URL(url)
   let isCut = false
   const sockets = new Set<Socket>()
+  const stalled = new Set<Socket>()
   const keep = (socket: Socket) => {
     sockets.add(socket)
     socket.on('error', () => {})
@@ -28,8 +29,8 @@ export async function openRelay(url: string): Promise<Relay> {
     if (isCut) return from.destroy()
     const to = connect({ host: goal.hostname, port: Number(goal.port), noDelay: true })
     keep(to)
-    from.on('close', () => to.destroy())
-    to.on('close', () => from.destroy())
+    from.on('close', () => stalled.has(from) || to.destroy())
+    to.on('close', () => stalled.has(to) || from.destroy())
     from.pipe(to)
     to.pipe(from)
   })
@@ -48,7 +49,7 @@ export async function openRelay(url: string): Promise<Relay> {
       isCut = false
     },
     stall() {
-      for (const socket of sockets) socket.unpipe().pause()
+      for (const socket of sockets) stalled.add(socket.unpipe().pause())
     },
     leadTo(other) {
       goal = new URL(other)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, inject } from 'vitest'
 import { ControlPlaneProcess } from '../e2e/palisade.ts'
 import type { Closing } from '../e2e/programs.ts'
+import { startWorkerd } from '../e2e/workerd.ts'
 import { findPostgres, type PrivatePostgres, startPostgres } from '../postgres.ts'
 
 /** One control plane. Whoever started it need not stop it: that goes with the test. */
@@ -39,12 +40,13 @@ export async function startTarget(closing: Closing): Promise<Target> {
   const postgres = await startPostgres()
   closing.add(() => postgres.stop())
   const databaseUrl = await postgres.freshDatabase()
-  const first = await startNode(closing, directory, databaseUrl)
+  const start = targetName === 'workerd' ? startOnWorkerd : startNode
+  const first = await start(closing, directory, databaseUrl)
   let others = 0
   const startSecond = () => {
     const beside = `${directory}-${++others}`
     copySecrets(directory, beside)
-    return startNode(closing, beside, databaseUrl)
+    return start(closing, beside, databaseUrl)
   }
   return { ...first, postgres, startSecond }
 }
@@ -63,6 +65,16 @@ async function startNode(
     kill: () => controlPlane.program.kill(),
     start: () => controlPlane.start(),
   }
+}
+
+async function startOnWorkerd(
+  closing: Closing,
+  directory: string,
+  databaseUrl = '',
+): Promise<Entry> {
+  const workerd = await startWorkerd({ directory, databaseUrl })
+  closing.add(() => workerd.stop())
+  return workerd
 }
 
 /** Every control plane of an installation signs with the same key and knows the same administrator. */

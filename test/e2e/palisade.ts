@@ -72,7 +72,7 @@ export class ControlPlaneProcess {
   }
 }
 
-export interface AgentOptions {
+interface AgentOptions {
   url: string
   name: string
   directory: string
@@ -128,23 +128,11 @@ export interface SiteOptions {
 /** A control plane and one enrolled, connected agent. */
 export async function startSite(closing: Closing, options: SiteOptions): Promise<Site> {
   const { database, site: name, agent: agentName, stopNoticePort } = options
-  const directory = closing.directory()
-  const controlPlane = new ControlPlaneProcess(join(directory, 'control-plane'), database)
+  const controlPlane = new ControlPlaneProcess(join(closing.directory(), 'state'), database)
   closing.add(() => controlPlane.program.stop())
   await controlPlane.start()
   const { api, url, tokenFile } = controlPlane
-  const offer = await api.ask('POST', `/v1/sites/${name}/enrolments`, { name: agentName })
-  const enrolmentTokenFile = join(directory, 'enrolment-token')
-  writeFileSync(enrolmentTokenFile, (offer.json as { token: string }).token, { mode: 0o600 })
-  const agentDirectory = join(directory, 'agent')
-  const place = { url, directory: agentDirectory, enrolmentTokenFile }
-  const agent = new AgentProcess({ ...place, name: agentName, stopNoticePort })
-  closing.add(() => agent.program.stop())
-  agent.start()
-  await until(`agent ${agentName} connected`, 20_000, async () => {
-    const { items } = await api.get<{ items: { connected: boolean }[] }>(`/v1/sites/${name}/agents`)
-    return items.some(({ connected }) => connected)
-  })
+  const agent = await startAgent(closing, { api, url, site: name, name: agentName, stopNoticePort })
   return {
     controlPlane,
     agent,
@@ -152,6 +140,27 @@ export async function startSite(closing: Closing, options: SiteOptions): Promise
     name,
     palisade: (argv, launching) => palisade({ url, tokenFile }, argv, launching),
   }
+}
+
+/** Enrols an agent that reaches the control plane at `url`, and resolves once it is connected. */
+export async function startAgent(
+  closing: Closing,
+  options: Pick<AgentOptions, 'url' | 'name' | 'stopNoticePort'> & { api: Api; site: string },
+): Promise<AgentProcess> {
+  const { api, site, url, name, stopNoticePort } = options
+  const directory = closing.directory()
+  const offer = await api.ask('POST', `/v1/sites/${site}/enrolments`, { name })
+  const enrolmentTokenFile = join(directory, 'enrolment-token')
+  writeFileSync(enrolmentTokenFile, (offer.json as { token: string }).token, { mode: 0o600 })
+  const place = { url, directory: join(directory, 'agent'), enrolmentTokenFile }
+  const agent = new AgentProcess({ ...place, name, stopNoticePort })
+  closing.add(() => agent.program.stop())
+  agent.start()
+  await until(`agent ${name} connected`, 20_000, async () => {
+    const { items } = await api.get<{ items: { connected: boolean }[] }>(`/v1/sites/${site}/agents`)
+    return items.some(({ connected }) => connected)
+  })
+  return agent
 }
 
 /** Control plane, agent and the demonstration lab, configured, with every link OK. */

@@ -80,6 +80,14 @@ export function httpTests(on: () => Target): void {
       expect(wrong.headers.get('allow')).toBe('GET')
     })
 
+    test.each(['{', 'null x', '{"site":"lab",}', '\u0000'])(
+      '%j for a body is 400',
+      async (body) => {
+        const answer = await plane.ask('/v1/resets', { method: 'POST', body })
+        expect(code(answer)).toEqual([400, 'malformed-json'])
+      },
+    )
+
     test('a body without a length is refused before it is read', async () => {
       const response = await fetch(`${plane.url}/v1/resets`, {
         method: 'POST',
@@ -94,6 +102,21 @@ export function httpTests(on: () => Target): void {
       } as RequestInit)
       expect(response.status).toBe(411)
       expect(await response.json()).toMatchObject({ code: 'length-required' })
+    })
+
+    test('a field too many, too few or of the wrong kind is pointed at', async () => {
+      const good = { site: 'lab', target: { server: 'PSERVER5' }, reason: 'x' }
+      for (const [body, pointer] of [
+        [{ target: good.target, reason: 'x' }, '/site'],
+        [{ ...good, mode: 'gentle' }, '/mode'],
+        [{ ...good, reason: '' }, '/reason'],
+        [{ ...good, force: true }, '/force'],
+        [{ ...good, target: { system: 'one' } }, '/target/system'],
+      ] as const) {
+        const answer = await plane.ask('/v1/resets', { method: 'POST', body })
+        expect(code(answer)).toEqual([400, 'invalid-request'])
+        expect(answer.body.errors).toContainEqual(expect.objectContaining({ pointer }))
+      }
     })
 
     test('each bad field of a body is pointed at', async () => {
