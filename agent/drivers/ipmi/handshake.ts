@@ -128,6 +128,10 @@ export class Handshake {
         return payloadType === PAYLOAD.rakp2 && rakp2 ? this.#rakp2(rakp2) : undefined
       }
       case 'RAKP 3': {
+        if (payloadType === PAYLOAD.rakp2) {
+          this.#doubled(payload)
+          return undefined
+        }
         const rakp4 = decodeRakp4(this.#variant.suite, payload)
         return payloadType === PAYLOAD.rakp4 && rakp4 ? this.#rakp4(rakp4) : undefined
       }
@@ -162,6 +166,19 @@ export class Handshake {
     const expected = rakp2Mac(this.#credentials.userKey, transcript)
     if (!timingSafeEqual(expected, rakp2.mac)) return failed({ kind: 'wrong-password' })
     return this.#advance('RAKP 3')
+  }
+
+  /** Another answer to the same RAKP 1, before our proof is out: the BMC goes by its last random number. */
+  #doubled(payload: Uint8Array): void {
+    const rakp2 = decodeRakp2(this.#variant.suite, payload)
+    const unsent = this.#tags.length === 0 && rakp2?.tag === this.#lastTag
+    if (!unsent || !rakp2 || !('mac' in rakp2)) return
+    const { consoleId, guid } = this.#transcript
+    const transcript = { ...this.#transcript, bmcRandom: rakp2.bmcRandom }
+    const fits = rakp2.consoleId === consoleId && Buffer.compare(rakp2.guid, guid) === 0
+    if (fits && timingSafeEqual(rakp2Mac(this.#credentials.userKey, transcript), rakp2.mac)) {
+      this.#transcript.bmcRandom = rakp2.bmcRandom
+    }
   }
 
   #rakp4(rakp4: Rakp4 | Refusal): Progress | undefined {

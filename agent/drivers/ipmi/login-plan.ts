@@ -26,7 +26,11 @@ const OPENINGS: readonly Opening[] = [
 /** Administrator, operator, and "the highest that the user has" for boards that want exactly that. */
 const ROLES = [4, 3, 0] as const
 const INTERRUPTIONS_MAX = 4
-const PROOFS_MAX = 2
+/**
+ * After each refused proof the next attempt lets RAKP 2 lie for this time: where the network doubles RAKP 1 and
+ * the BMC draws its random number anew for each copy, only the last answer fits.
+ */
+const DOUBLES_WAITS_MS = [200, 1000]
 
 /** One run through the ways, from the first packet to success or to giving up. */
 export class LoginPlan {
@@ -54,6 +58,11 @@ export class LoginPlan {
     return this.#interruptions
   }
 
+  /** How long a doubled answer to RAKP 1 is waited for. */
+  get doublesWaitMs(): number {
+    return DOUBLES_WAITS_MS[this.#proofsRefused - 1] ?? 0
+  }
+
   /** What to do after `variant` failed like this. */
   after(failure: LoginFailure): Verdict {
     if (this.#passwordMismatched && failure.kind === 'open-refused') {
@@ -73,8 +82,8 @@ export class LoginPlan {
       case 'credentials-refused':
         return giveUp(`login refused: ${describeStatus(failure.status)}`, true)
       case 'proof-refused':
-        // Once more only: a BMC may count these towards a lockout.
-        if (++this.#proofsRefused < PROOFS_MAX) return this.#try(this.#variant)
+        // Not for ever: a BMC may count these towards a lockout.
+        if (++this.#proofsRefused <= DOUBLES_WAITS_MS.length) return this.#try(this.#variant)
         return giveUp('login refused: 0Fh proof of the password not accepted', true)
       case 'refused':
         return giveUp(`login refused: ${describeStatus(failure.status)}`, false)

@@ -25,8 +25,8 @@ const OPENING_WAITS_MS = [300, 500, 800, 1200]
  * RAKP packets belong to one attempt, which is then begun anew. The first wait is long because only the
  * answer to the newest RAKP 1 counts: a BMC slower than both waits could never be logged in to.
  */
-const RAKP_WAITS_MS = [800, 1700]
-const COMMAND_WAITS_MS = [400, 400, 400, 400]
+const RAKP_WAITS_MS = [800, 2400]
+const COMMAND_WAITS_MS = [400, 400, 400, 400, 800]
 const LEVEL_NOT_AVAILABLE = 0x80
 const LEVEL_ABOVE_LIMIT = 0x81
 const ROLE_NOT_ALLOWED = 0x0a
@@ -74,7 +74,7 @@ export class Login {
     const progress = this.#handshake?.receive(packet)
     if (!progress) return
     this.#cancelWait()
-    if (progress.kind === 'next') this.#sendStep()
+    if (progress.kind === 'next') this.#nextStep()
     else if (progress.kind === 'failed') this.#failed(progress.failure)
     else this.#opened(progress.session)
   }
@@ -90,6 +90,12 @@ export class Login {
     const { credentials, random } = this.#options
     this.#handshake = new Handshake(this.#plan.variant, credentials, random)
     this.#sendStep()
+  }
+
+  #nextStep(): void {
+    const waitMs = this.#handshake?.step === 'RAKP 3' ? this.#plan.doublesWaitMs : 0
+    if (waitMs === 0) this.#sendStep()
+    else this.#cancelWait = this.#options.clock.after(waitMs, () => this.#sendStep())
   }
 
   #sendStep(): void {

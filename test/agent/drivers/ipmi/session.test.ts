@@ -205,6 +205,16 @@ describe('the sequence window', () => {
     )
   })
 
+  test('goes on over the wrap, and takes no number of before it twice', () => {
+    const window = new SequenceWindow()
+    for (const sequence of [0xffff_fffd, 0xffff_ffff, 0xffff_fffe, 1, 2, 3]) {
+      expect(window.accept(sequence)).toBe(true)
+    }
+    for (const sequence of [0xffff_ffff, 0xffff_fffd, 1, 3]) {
+      expect(window.accept(sequence)).toBe(false)
+    }
+  })
+
   test('follows a jump ahead, and takes nothing from before it', () => {
     const window = new SequenceWindow()
     expect(window.accept(1)).toBe(true)
