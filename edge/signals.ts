@@ -1,4 +1,4 @@
-// Signals inside one process. Another process is heard of by looking into the database now and then.
+// Signals inside one process or object. Of others is heard by looking into the database now and then.
 import type { Clock } from '../core/ports.ts'
 import type { Listener, Signals } from './ports.ts'
 

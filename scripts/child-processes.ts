@@ -49,6 +49,8 @@ export class ChildProcesses {
       })
     }
     this.#children.set(name, process_)
+    // What it started itself stays in its group, and would go on when it was killed.
+    process_.on('exit', () => endGroup(process_.pid))
     // Only once all that it printed has come: its last words say why.
     process_.on('close', () => {
       this.#children.delete(name)
@@ -100,6 +102,15 @@ export class ChildProcesses {
       // A group of its own: Ctrl-C in the terminal reaches us alone, and we end the children in order.
       detached: true,
     })
+  }
+}
+
+function endGroup(leader: number | undefined): void {
+  if (leader === undefined) return
+  try {
+    process.kill(-leader, 'SIGKILL')
+  } catch {
+    // Nobody was left.
   }
 }
 

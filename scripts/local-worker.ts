@@ -1,7 +1,8 @@
 // The Worker on this machine: the very bundle that is deployed, under workerd, with its objects' storage in the data
 // directory. Needs neither an account nor a network.
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { freeTcpPort } from './tcp-port.ts'
 import { startWorker } from './wrangler.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -26,12 +27,16 @@ export interface LocalWorker {
   stop(): Promise<void>
 }
 
+/** Throws when the port is taken, which wrangler would wait out for ever. */
 export async function startLocalWorker(options: LocalWorkerOptions): Promise<LocalWorker> {
-  const { directory, port, databaseUrl, variables = {}, onLog } = options
+  const { directory, databaseUrl, variables = {}, onLog } = options
+  const port = await freeTcpPort(options.port)
   const secret = (file: string) => ({
     type: 'secret_text' as const,
     value: readFileSync(join(directory, file), 'utf8').trim(),
   })
+  const storage = join(directory, 'objects')
+  mkdirSync(storage, { recursive: true, mode: 0o700 })
   // Wrangler takes it from here alone.
   process.env['CLOUDFLARE_HYPERDRIVE_LOCAL_CONNECTION_STRING_HYPERDRIVE'] =
     withPassword(databaseUrl)
@@ -50,7 +55,7 @@ export async function startLocalWorker(options: LocalWorkerOptions): Promise<Loc
     build: { nodejsCompatMode: 'v2' },
     dev: {
       server: { hostname: '127.0.0.1', port },
-      persist: join(directory, 'objects'),
+      persist: storage,
       logLevel: 'error',
       watch: false,
       inspector: false,

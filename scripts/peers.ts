@@ -37,19 +37,29 @@ export const PEERS: readonly Peer[] = [
 
 /** Installs what is missing where it can. With `required`, a peer that stays missing ends the run. */
 export function installPeers(required: boolean): void {
-  const missing = PEERS.filter(({ file }) => !existsSync(file))
-  if (missing.length === 0) return
+  const absent = install(PEERS)
+  for (const { name, packages: needed } of absent) {
+    console.error(`[peers] ${name} is missing (Debian: ${needed.join(' ')}); its tests are skipped`)
+  }
+  if (required && absent.length > 0) process.exit(1)
+}
+
+/** Installs these where it can; whoever needs them says what it lacks. */
+export function installMissing(names: readonly string[]): void {
+  install(PEERS.filter(({ name }) => names.includes(name)))
+}
+
+/** Returns those that stay missing. */
+function install(peers: readonly Peer[]): Peer[] {
+  const missing = peers.filter(({ file }) => !existsSync(file))
+  if (missing.length === 0) return []
   const packages = [...new Set(missing.flatMap((peer) => peer.packages))]
   if (process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
     console.error(`[peers] installing ${packages.join(' ')}`)
     apt(['update', '-qq'])
     apt(['install', '-y', '-qq', '--no-install-recommends', ...packages])
   }
-  const absent = missing.filter(({ file }) => !existsSync(file))
-  for (const { name, packages: needed } of absent) {
-    console.error(`[peers] ${name} is missing (Debian: ${needed.join(' ')}); its tests are skipped`)
-  }
-  if (required && absent.length > 0) process.exit(1)
+  return missing.filter(({ file }) => !existsSync(file))
 }
 
 function apt(command: string[]): void {

@@ -13,6 +13,7 @@ const lockDirectory = join(root, '.palisade-install.lock')
 
 const TASKS = {
   start: ['scripts/start.ts'],
+  'dev:worker': ['scripts/start.ts', '--worker'],
   test: ['scripts/test.ts'],
   palisade: ['cli/main.ts'],
   lab: ['lab/main.ts'],

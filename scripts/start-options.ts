@@ -1,4 +1,4 @@
-// The options of `npm start`.
+// The options of `npm start` and `npm run dev:worker`.
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -8,6 +8,8 @@ export interface StartOptions {
   port: number
   dataDirectory: string
   database: string | undefined
+  /** The control plane under workerd instead of Node. */
+  worker: boolean
 }
 
 const USAGE = `usage: npm start -- [--site FILE.yaml] [--port N] [--data DIR] [--database URL] [--agents 1]
@@ -16,7 +18,9 @@ const USAGE = `usage: npm start -- [--site FILE.yaml] [--port N] [--data DIR] [-
   --port N         of the control plane, 1–65535 (default 8787)
   --data DIR       where everything is kept (default .palisade)
   --database URL   postgres://… instead of the embedded database, which is for evaluation
-  --agents 1       agents per site; the second comes with redundancy`
+  --agents 1       agents per site; the second comes with redundancy
+  --worker         the control plane as a Cloudflare Worker on this machine, with a Postgres (npm run dev:worker);
+                   default of --data then: .palisade-worker`
 
 /** The options, or the text that says what is wrong with them. */
 export function readStartOptions(argv: string[]): StartOptions | string {
@@ -26,9 +30,10 @@ export function readStartOptions(argv: string[]): StartOptions | string {
       options: {
         site: { type: 'string' },
         port: { type: 'string', default: '8787' },
-        data: { type: 'string', default: '.palisade' },
+        data: { type: 'string' },
         database: { type: 'string' },
         agents: { type: 'string', default: '1' },
+        worker: { type: 'boolean', default: false },
       },
     })
     const port = Number(values.port)
@@ -42,7 +47,8 @@ export function readStartOptions(argv: string[]): StartOptions | string {
     const siteFile = values.site === undefined ? undefined : fromHere(values.site)
     if (siteFile !== undefined && !existsSync(siteFile))
       return `--site: there is no file ${siteFile}`
-    return { siteFile, port, dataDirectory: fromHere(values.data), database: values.database }
+    const { worker, database, data = worker ? '.palisade-worker' : '.palisade' } = values
+    return { siteFile, port, dataDirectory: fromHere(data), database, worker }
   } catch (error) {
     return `${error instanceof Error ? error.message : String(error)}\n${USAGE}`
   }

@@ -1,10 +1,11 @@
 // `npm start`: the whole of Palisade on this machine. Without --site it brings its own devices, the lab.
 
 import { createSocket } from 'node:dgram'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parse } from 'yaml'
 import { ChildProcesses, within } from './child-processes.ts'
+import { startOnNode, startOnWorkerd } from './control-planes.ts'
 import { readStartOptions, type StartOptions } from './start-options.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -17,6 +18,8 @@ if (typeof options === 'string') {
 }
 
 const children = new ChildProcesses(root, join(options.dataDirectory, 'logs'))
+/** Of what runs beside the children, last first. */
+const closers: (() => void | Promise<void>)[] = []
 let stopping = false
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => void stop(0))
@@ -38,14 +41,19 @@ async function stop(code: number): Promise<void> {
   if (stopping) return
   stopping = true
   await children.stop()
+  for (const closer of closers.reverse()) await closer()
   process.exit(code)
 }
 
-async function start({ dataDirectory, port, database, siteFile }: StartOptions): Promise<void> {
+async function start({ dataDirectory, siteFile, worker, ...place }: StartOptions): Promise<void> {
   if (siteFile) children.withhold(readSite(siteFile).variables)
-  mkdirSync(dataDirectory, { recursive: true, mode: 0o700 })
+  const { database } = place
+  const embedded = worker ? 'a Postgres of its own' : 'embedded database'
+  say(`control plane${worker ? ' under workerd' : ''}: ${database ? 'Postgres' : embedded}`)
   // First, because it locks the directory: a second start must not touch the lab of the one that runs.
-  const url = await startControlPlane(dataDirectory, port, database)
+  const url = worker
+    ? await startOnWorkerd(children, { dataDirectory, ...place }, closers)
+    : await startOnNode(children, { dataDirectory, ...place })
   const stopNoticePort = siteFile ? STOP_NOTICE_PORT : await freeUdpPort()
   const file = siteFile ?? (await startLab(dataDirectory, stopNoticePort))
   const { name: site, agents } = readSite(file)
@@ -68,28 +76,6 @@ async function startLab(dataDirectory: string, stopNoticePort: number): Promise<
   const control = /^control\t(\S+)$/m.exec(lab.output)?.[1]
   if (control) writeFileSync(join(directory, 'control-url'), `${control}\n`)
   return join(directory, 'site.yaml')
-}
-
-async function startControlPlane(
-  dataDirectory: string,
-  port: number,
-  database: string | undefined,
-): Promise<string> {
-  say(`control plane: ${database ? 'Postgres' : 'embedded database'}`)
-  const controlPlane = children.start(
-    'control-plane',
-    'edge/node/main.ts',
-    ['--data', dataDirectory, '--port', String(port)],
-    database ? { PALISADE_DATABASE_URL: database } : {},
-  )
-  const url = `http://127.0.0.1:${port}`
-  await within(60_000, `nothing answers at ${url}/healthz`, async () => {
-    // Another program may answer at this port, and would be given the admin token.
-    if (!controlPlane.printed(/^control plane\t/m)) return false
-    const answer = await fetch(`${url}/healthz`)
-    return answer.status === 200
-  })
-  return url
 }
 
 async function startAgent(
