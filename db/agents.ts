@@ -1,6 +1,7 @@
 // Agents, their keys, and the one-time tokens by which they enrol.
 import { and, asc, eq, isNull, or, sql } from 'drizzle-orm'
 import type { Db } from './client.ts'
+import { given, prepared } from './prepared.ts'
 import { agentKeys, agents, enrolments } from './schema.ts'
 
 export type AgentRow = typeof agents.$inferSelect
@@ -17,17 +18,31 @@ export async function lockAgent(tx: Db, site: string, name: string): Promise<Age
   return row
 }
 
+const selectAgents = prepared((db) =>
+  db
+    .select()
+    .from(agents)
+    .where(eq(agents.site, given(agents.site, 'site')))
+    .orderBy(asc(agents.name))
+    .prepare('agents'),
+)
+
 export async function listAgents(db: Db, site: string): Promise<AgentRow[]> {
-  return await db.select().from(agents).where(eq(agents.site, site)).orderBy(asc(agents.name))
+  return await selectAgents(db).execute({ site })
 }
+
+const selectAgentKeys = prepared((db) =>
+  db
+    .select()
+    .from(agentKeys)
+    .where(eq(agentKeys.site, given(agentKeys.site, 'site')))
+    .orderBy(asc(agentKeys.enrolledAt), asc(agentKeys.kid))
+    .prepare('agent_keys'),
+)
 
 /** Present and replaced keys of a site's agents, oldest first. */
 export async function listAgentKeys(db: Db, site: string): Promise<AgentKeyRow[]> {
-  return await db
-    .select()
-    .from(agentKeys)
-    .where(eq(agentKeys.site, site))
-    .orderBy(asc(agentKeys.enrolledAt), asc(agentKeys.kid))
+  return await selectAgentKeys(db).execute({ site })
 }
 
 /** Enrols an agent, or gives it a new key: with it a new chain begins, so what was received counts anew. */

@@ -39,6 +39,16 @@ export async function listObservations(db: Db, site: string): Promise<Observatio
   return await db.select().from(observations).where(eq(observations.site, site))
 }
 
+/** A value as it is shown: without where it stands in the agent's journal. */
+export type LastKnown = Omit<ObservationRow, 'site' | 'seq'>
+
+/** By a statement written out: these are the most rows that are ever read at once, and all of them text. */
+export async function listLastKnown(db: Db, site: string): Promise<readonly LastKnown[]> {
+  return await db.execute<LastKnown & Record<string, unknown>>(sql`
+    select subject, name, attribute, value, detail, read_at as "readAt", agent
+    from ${observations} where ${eq(observations.site, site)}`)
+}
+
 function isNewer(row: ObservationRow, than: ObservationRow): boolean {
   return row.readAt === than.readAt ? row.seq > than.seq : row.readAt > than.readAt
 }

@@ -1,18 +1,35 @@
 // Sites: one signed document each, counted by revision.
 import { and, asc, eq, gt, inArray } from 'drizzle-orm'
 import type { Db } from './client.ts'
+import { given, prepared } from './prepared.ts'
 import { sites } from './schema.ts'
 
 export type SiteRow = typeof sites.$inferSelect
 
+const selectSite = prepared((db) =>
+  db
+    .select()
+    .from(sites)
+    .where(eq(sites.name, given(sites.name, 'name')))
+    .prepare('site'),
+)
+
 export async function findSite(db: Db, name: string): Promise<SiteRow | undefined> {
-  const [row] = await db.select().from(sites).where(eq(sites.name, name))
+  const [row] = await selectSite(db).execute({ name })
   return row
 }
 
+const selectSiteName = prepared((db) =>
+  db
+    .select({ name: sites.name })
+    .from(sites)
+    .where(eq(sites.name, given(sites.name, 'name')))
+    .prepare('site_name'),
+)
+
 /** Without its document, which may have a megabyte. */
 export async function isSite(db: Db, name: string): Promise<boolean> {
-  const rows = await db.select({ name: sites.name }).from(sites).where(eq(sites.name, name))
+  const rows = await selectSiteName(db).execute({ name })
   return rows.length === 1
 }
 

@@ -1,9 +1,18 @@
 // Bearer tokens, known only by their hash.
-import { and, asc, eq, gt, isNull, or } from 'drizzle-orm'
+import { and, asc, eq, gt, isNull, or, type Placeholder, sql } from 'drizzle-orm'
 import type { Db } from './client.ts'
+import { given, prepared } from './prepared.ts'
 import { tokens } from './schema.ts'
 
 export type TokenRow = typeof tokens.$inferSelect
+
+const selectLiveToken = prepared((db) =>
+  db
+    .select()
+    .from(tokens)
+    .where(and(eq(tokens.hash, given(tokens.hash, 'hash')), isLive(sql.placeholder('nowMs'))))
+    .prepare('live_token'),
+)
 
 /** The token of this hash, unless it was revoked or has expired. */
 export async function findLiveToken(
@@ -11,10 +20,7 @@ export async function findLiveToken(
   hash: string,
   nowMs: number,
 ): Promise<TokenRow | undefined> {
-  const [row] = await db
-    .select()
-    .from(tokens)
-    .where(and(eq(tokens.hash, hash), isLive(nowMs)))
+  const [row] = await selectLiveToken(db).execute({ hash, nowMs })
   return row
 }
 
@@ -27,7 +33,7 @@ export async function isTokenLive(db: Db, id: string, nowMs: number): Promise<bo
   return rows.length === 1
 }
 
-function isLive(nowMs: number) {
+function isLive(nowMs: number | Placeholder) {
   const isUnexpired = or(isNull(tokens.expiresAtMs), gt(tokens.expiresAtMs, nowMs))
   return and(isNull(tokens.revokedAt), isUnexpired)
 }

@@ -1,7 +1,7 @@
 // The state of a site in the values of domain.md §5, from the last-known values and who is connected. Pure.
-import type { ManagementServer, Pdu, Server, SiteDocument } from '../core/site.ts'
+import type { Feed, ManagementServer, Pdu, Server, SiteDocument } from '../core/site.ts'
 import type { AgentRow } from '../db/agents.ts'
-import type { ObservationRow } from '../db/observations.ts'
+import type { LastKnown } from '../db/observations.ts'
 import type { Presence } from './ports.ts'
 
 export interface Value {
@@ -17,25 +17,23 @@ type Subject = 'server' | 'managementServer' | 'pdu' | 'outlet' | 'system'
 
 /** Looks values up, and judges how old they are. */
 class Values {
-  readonly #known: ReadonlyMap<string, ObservationRow>
+  readonly #known: ReadonlyMap<string, LastKnown>
   readonly #heardAt: ReadonlyMap<string, string>
 
-  constructor(rows: readonly ObservationRow[], heardAt: ReadonlyMap<string, string>) {
-    this.#known = new Map(
-      rows.map((row) => [JSON.stringify([row.subject, row.name, row.attribute]), row]),
-    )
+  constructor(rows: readonly LastKnown[], heardAt: ReadonlyMap<string, string>) {
+    this.#known = new Map(rows.map((row) => [keyOf(row.subject, row.name, row.attribute), row]))
     this.#heardAt = heardAt
   }
 
-  find(subject: Subject, name: string, attribute: string): ObservationRow | undefined {
-    return this.#known.get(JSON.stringify([subject, name, attribute]))
+  find(subject: Subject, name: string, attribute: string): LastKnown | undefined {
+    return this.#known.get(keyOf(subject, name, attribute))
   }
 
   /**
    * `link` is the value of the link that it was read over. While that is OK and its agent is heard, silence
    * means no change; else the value is only the last known.
    */
-  show(row: ObservationRow | undefined, never: string, link?: string): Value {
+  show(row: LastKnown | undefined, never: string, link?: string): Value {
     if (!row) return { value: never, readAt: null }
     const heardAt = this.#heardAt.get(row.agent)
     const detail = row.detail === '' ? {} : { detail: row.detail }
@@ -45,13 +43,18 @@ class Values {
   }
 }
 
+/** No stored text holds a NUL. */
+function keyOf(subject: string, name: string, attribute: string): string {
+  return `${subject}\0${name}\0${attribute}`
+}
+
 export interface StatusSources {
   name: string
   revision: number
   site: SiteDocument | undefined
   agents: readonly AgentRow[]
   presence: readonly Presence[]
-  observations: readonly ObservationRow[]
+  observations: readonly LastKnown[]
 }
 
 export function siteStatus({
@@ -150,24 +153,27 @@ interface Owner {
   class: 'P' | 'M'
 }
 
-function ownersOf(site: SiteDocument | undefined): Map<string, Owner> {
-  const owners = new Map<string, Owner>()
-  for (const { name, feeds } of site?.spec.servers ?? []) {
-    for (const { pdu, outlet } of feeds) owners.set(`${pdu}/${outlet}`, { owner: name, class: 'P' })
+/** By PDU and outlet. */
+type Owners = ReadonlyMap<string, ReadonlyMap<number, Owner>>
+
+function ownersOf(site: SiteDocument | undefined): Owners {
+  const owners = new Map<string, Map<number, Owner>>()
+  const own = (owner: Owner, feeds: readonly Feed[]) => {
+    for (const { pdu, outlet } of feeds) {
+      owners.set(pdu, (owners.get(pdu) ?? new Map<number, Owner>()).set(outlet, owner))
+    }
   }
+  for (const { name, feeds } of site?.spec.servers ?? []) own({ owner: name, class: 'P' }, feeds)
   for (const { name, feeds } of site?.spec.managementServers ?? []) {
-    for (const { pdu, outlet } of feeds) owners.set(`${pdu}/${outlet}`, { owner: name, class: 'M' })
+    own({ owner: name, class: 'M' }, feeds)
   }
   return owners
 }
 
-function showPdu(pdu: Pdu, values: Values, owners: ReadonlyMap<string, Owner>) {
+function showPdu(pdu: Pdu, values: Values, owners: Owners) {
   const find = (attribute: string) => values.find('pdu', pdu.name, attribute)
   const link = find('link')
-  const used = [...owners]
-    .filter(([feed]) => feed.startsWith(`${pdu.name}/`))
-    .map(([feed, owner]) => ({ outlet: Number(feed.slice(pdu.name.length + 1)), ...owner }))
-    .sort((a, b) => a.outlet - b.outlet)
+  const used = [...(owners.get(pdu.name) ?? [])].sort(([a], [b]) => a - b)
   return {
     name: pdu.name,
     address: pdu.address,
@@ -175,7 +181,7 @@ function showPdu(pdu: Pdu, values: Values, owners: ReadonlyMap<string, Owner>) {
     modelRead: values.show(find('model'), '--', link?.value ?? '--'),
     firmware: values.show(find('firmware'), '--', link?.value ?? '--'),
     link: values.show(link, '--'),
-    outlets: used.map(({ outlet, owner, class: kind }) => ({
+    outlets: used.map(([outlet, { owner, class: kind }]) => ({
       outlet,
       state: values.show(
         values.find('outlet', `${pdu.name}/${outlet}`, 'state'),

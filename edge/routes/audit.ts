@@ -1,7 +1,7 @@
 // The audit, as proof or as the ancestor's reset log.
 import { createRoute, z } from '@hono/zod-openapi'
 import { isSite } from '../../db/sites.ts'
-import { auditLines, resetLogLines } from '../audit.ts'
+import { auditText, resetLogLines } from '../audit.ts'
 import { requireSight, unknownSite } from '../auth.ts'
 import { describeError, problems } from '../errors.ts'
 import { instantBound } from '../instant-bound.ts'
@@ -48,22 +48,35 @@ export function auditRoutes(deps: Deps) {
   return makeRouter().openapi(getAudit, async (c) => {
     const { format, tz, ...asked } = c.req.valid('query')
     requireSight(c.var.caller, asked.site)
-    if (!(await isSite(deps.db, asked.site))) throw unknownSite(asked.site)
     if (format === 'resetlog') {
+      if (!(await isSite(deps.db, asked.site))) throw unknownSite(asked.site)
       const lines = await resetLogLines(deps.db, asked, tz)
       return c.body(lines.map((line) => `${line}\n`).join(''), 200, TEXT)
     }
-    return c.body(streamOf(auditLines(deps.db, asked), deps), 200, NDJSON)
+    const pieces = auditText(deps.db, asked)
+    // What fails before the second piece can still be answered as a problem.
+    const [known, first] = await Promise.all([isSite(deps.db, asked.site), pieces.next()])
+    if (!known) throw unknownSite(asked.site)
+    const second = await pieces.next()
+    if (second.done) return c.body(first.value ?? '', 200, NDJSON)
+    return c.body(streamOf([first.value, second.value], pieces, deps), 200, NDJSON)
   })
 }
 
 /** What fails on the way breaks the answer off: an export that ended early would look like a whole one. */
-function streamOf(lines: AsyncGenerator<string>, { log }: Deps): ReadableStream<Uint8Array> {
+function streamOf(
+  begun: readonly string[],
+  pieces: AsyncGenerator<string>,
+  { log }: Deps,
+): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   return new ReadableStream({
+    start(out) {
+      for (const piece of begun) out.enqueue(encoder.encode(piece))
+    },
     async pull(out) {
       try {
-        const { done, value } = await lines.next()
+        const { done, value } = await pieces.next()
         if (done) out.close()
         else out.enqueue(encoder.encode(value))
       } catch (error) {
@@ -73,7 +86,7 @@ function streamOf(lines: AsyncGenerator<string>, { log }: Deps): ReadableStream<
       }
     },
     async cancel() {
-      await lines.return(undefined)
+      await pieces.return(undefined)
     },
   })
 }

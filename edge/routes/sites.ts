@@ -2,7 +2,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { SiteDocument } from '../../core/site.ts'
 import { listAgents } from '../../db/agents.ts'
-import { listObservations } from '../../db/observations.ts'
+import { listLastKnown } from '../../db/observations.ts'
 import { findSite, listSites, type SiteRow } from '../../db/sites.ts'
 import { publicSealingJwkSchema } from '../../protocol/keys.ts'
 import { applySite } from '../apply.ts'
@@ -130,13 +130,13 @@ export function siteRoutes(deps: Deps) {
     .openapi(getStatus, async (c) => {
       const { site: name } = c.req.valid('param')
       requireSight(c.var.caller, name)
-      const { revision, document } = await mustFind(name)
-      const site = document === null ? undefined : (document as SiteDocument)
-      const [agents, observations, presence] = await Promise.all([
+      const [{ revision, document }, agents, observations, presence] = await Promise.all([
+        mustFind(name),
         listAgents(deps.db, name),
-        listObservations(deps.db, name),
+        listLastKnown(deps.db, name),
         deps.hubs.presence(name),
       ])
+      const site = document === null ? undefined : (document as SiteDocument)
       return c.json(siteStatus({ name, revision, site, agents, presence, observations }), 200)
     })
     .openapi(getSealKey, async (c) => {

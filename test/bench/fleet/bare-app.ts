@@ -21,19 +21,24 @@ export function bareApp(sql: postgres.Sql): Hono {
   })
   app.get('/v1/sites/:site/status', async (c) => {
     const site = c.req.param('site')
-    const [row] = await sql`select * from sites where name = ${site}`
-    if (!row) return c.json({ title: 'unknown site' }, 404)
-    const [agents, observations] = await Promise.all([
+    const [[row], agents, observations] = await Promise.all([
+      sql`select * from sites where name = ${site}`,
       sql`select * from agents where site = ${site} order by name`,
-      sql`select * from observations where site = ${site}`,
+      sql`
+        select subject, name, attribute, value, detail, read_at, agent
+        from observations where site = ${site}`,
     ])
+    if (!row) return c.json({ title: 'unknown site' }, 404)
     return c.json(statusOf(row, agents, observations))
   })
   app.get('/v1/audit', async (c) => {
     const site = c.req.query('site') ?? ''
-    const [known] = await sql`select name from sites where name = ${site}`
+    const [[known], text] = await Promise.all([
+      sql`select name from sites where name = ${site}`,
+      exportOf(sql, site),
+    ])
     if (!known) return c.json({ title: 'unknown site' }, 404)
-    return c.body(await exportOf(sql, site), 200, { 'content-type': 'application/x-ndjson' })
+    return c.body(text, 200, { 'content-type': 'application/x-ndjson' })
   })
   return app
 }
@@ -44,25 +49,17 @@ async function exportOf(sql: postgres.Sql, site: string): Promise<string> {
   for (const { agent, kid } of keys) {
     for (let [seq, hash] = [0, 'g']; ; ) {
       const page = await sql`
-        select * from records
-        where agent = ${agent} and kid = ${kid} and site = ${site}
-          and (seq > ${seq} or (seq = ${seq} and hash > ${hash}))
-        order by seq, hash limit ${PAGE}`
-      const last = page.at(-1)
-      if (!last) break
-      const heads = await sql`
-        select * from heads
-        where site = ${site} and agent = ${agent} and kid = ${kid}
-          and seq >= ${page[0]?.['seq']} and seq <= ${last['seq']}
-        order by seq`
-      for (const record of page) {
-        lines.push(`{"type":"record","record":${record['record']}}`)
-        for (const head of heads) {
-          if (head['seq'] !== record['seq'] || head['hash'] !== record['hash']) continue
-          lines.push(JSON.stringify({ type: 'head', agent, token: head['token'] }))
-        }
+        select r.seq, r.hash, r.record, h.token
+        from records r left join heads h using (site, agent, kid, seq, hash)
+        where r.agent = ${agent} and r.kid = ${kid} and r.site = ${site}
+          and (r.seq > ${seq} or (r.seq = ${seq} and r.hash > ${hash}))
+        order by r.seq, r.hash limit ${PAGE}`
+      for (const { record, token } of page) {
+        lines.push(`{"type":"record","record":${record}}`)
+        if (token !== null) lines.push(JSON.stringify({ type: 'head', agent, token }))
       }
-      if (page.length < PAGE) break
+      const last = page.at(-1)
+      if (!last || page.length < PAGE) break
       ;[seq, hash] = [Number(last['seq']), last['hash']]
     }
   }
