@@ -229,10 +229,14 @@ const RETRY_AFTER_S = 2
 /** In the words of the driver and of Postgres: it is not there, goes or comes, is out of room or too slow. */
 const DATABASE_AWAY =
   /^(E(CONNREFUSED|CONNRESET|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH|NOTFOUND)|ENOENT|CONNECT_TIMEOUT|CONNECTION_\w+|08\w{3}|53\w{3}|57014|57P0[1-4])$/
+/** The Workers runtime gives no code, only these words. */
+const CONNECTION_LOST =
+  /^(connection attempt failed|Network connection lost\.|proxy request failed, cannot connect to the specified address)/
 
 export function isDatabaseAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   if ('code' in error && DATABASE_AWAY.test(String(error.code))) return true
+  if (CONNECTION_LOST.test(error.message)) return true
   return isDatabaseAway(error.cause)
 }
 

@@ -14,6 +14,8 @@ import type { Bindings } from './settings.ts'
 
 /** Connections that have not said hello; strangers cannot fill the memory. */
 const STRANGERS_MAX = 64
+/** The longest report (`BATCH_CHARACTERS_MAX`), with room for a record of its own; the platform takes far more. */
+const MESSAGE_MAX = 2_097_152
 /** After a failure of the alarm, of the database mostly. The platform's own retries end after a few. */
 const ALARM_RETRY_MS = 5000
 
@@ -45,6 +47,10 @@ export class SiteHub extends PlaneObject {
     this.wakes.note('message')
     const id = this.#sockets.heard(socket)
     if (id === undefined) return
+    if (typeof message === 'string' && message.length > MESSAGE_MAX) {
+      this.#sockets.close(id, CLOSE.tooLarge, 'too large')
+      return
+    }
     try {
       await (await this.#open()).message(id, typeof message === 'string' ? message : '')
     } catch (error) {
