@@ -38,6 +38,7 @@ scenario(
     expect(scene.evidence(view)).toEqual([`system:${number}: stop notice from ${address}`])
     expect(scene.did()).toEqual(['nmi'])
     expect(scene.os.state).toBe('panicked')
+    await scene.lab.observed(name, 'reset', 'proven')
     expect(scene.partner().os.state).toBe('running')
   },
 )
