@@ -22,6 +22,9 @@ const TASKS = {
   crash: ['test/crash/main.ts'],
   check: ['scripts/check.ts'],
   format: ['node_modules/@biomejs/biome/bin/biome', 'check', '--write', '.'],
+  migrate: ['scripts/migrate.ts'],
+  secrets: ['scripts/secrets.ts'],
+  deploy: ['scripts/deploy.ts'],
   migrations: ['node_modules/drizzle-kit/bin.cjs', 'generate'],
 }
 
