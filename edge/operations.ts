@@ -70,6 +70,7 @@ async function accept(
     }
     return view
   }
+  if (ask.kind === 'pdu-test' && target.class === 'M') await refuseOwnManagementServer(tx, ask)
   const order: OperationOrder = {
     v: PROTOCOL_VERSION,
     id,
@@ -80,18 +81,15 @@ async function accept(
     requestedBy: caller.name,
     ...contentOf(site, target, ask),
   }
-  if (order.kind === 'pdu-test' && order.target.class === 'M') {
-    await refuseOwnManagementServer(tx, order)
-  }
   await refuseWhileBusy(tx, order)
   return await store(tx, deps, order, bodyHash)
 }
 
 /** Only another agent may cut its feeds; which one acts is for the agents to say. */
-async function refuseOwnManagementServer(tx: Db, { site, target }: OperationOrder): Promise<void> {
+async function refuseOwnManagementServer(tx: Db, { site, server }: OperationAsk): Promise<void> {
   const agents = await listAgents(tx, site)
-  const alone = agents.length > 0 && agents.every(({ name }) => name === target.server)
-  if (alone) refuse(ownManagementServer(target.server))
+  const alone = agents.length > 0 && agents.every(({ name }) => name === server)
+  if (alone) refuse(ownManagementServer(server))
 }
 
 async function refuseWhileBusy(tx: Db, { site, target, kind }: OperationOrder): Promise<void> {

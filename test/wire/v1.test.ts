@@ -59,6 +59,10 @@ const PDU_TEST_ORDER =
   '{"v":1,"kind":"pdu-test","id":"opr_0123456789abcdefghjkmnpqrs","site":"tokyo1","issuedAtMs":1795000000000,"expiresAtMs":1795000030000,"revision":7,"target":{"server":"PSERVER1"},"feeds":[{"pdu":"pdu-a","pduAddress":"192.168.1.101","outlet":3},{"pdu":"pdu-b","pduAddress":"192.168.1.102","outlet":3}],"test":{"mode":"serial","pdu":"pdu-a","offTimeMs":5000,"waitTimeMs":5000,"leaveUp":false},"requestedBy":"key:ops"}'
 const PDU_TEST_TOKEN =
   'eyJhbGciOiJFZERTQSIsInR5cCI6InBhbGlzYWRlLW9yZGVyK2p3dCIsImtpZCI6Im5LTU5rMHY4WGZMaUdFa0dSRXpLQWY1bzZuV3Jid2VFLUtFdmg3U3BpOHMifQ.eyJhdWQiOiJwYWxpc2FkZTpzaXRlOnRva3lvMSIsImp0aSI6Im9wcl8wMTIzNDU2Nzg5YWJjZGVmZ2hqa21ucHFycyIsImlhdCI6MTc5NTAwMDAwMCwiZXhwIjoxNzk1MDAwMDMwLCJvcmRlciI6eyJ2IjoxLCJpZCI6Im9wcl8wMTIzNDU2Nzg5YWJjZGVmZ2hqa21ucHFycyIsInNpdGUiOiJ0b2t5bzEiLCJpc3N1ZWRBdE1zIjoxNzk1MDAwMDAwMDAwLCJleHBpcmVzQXRNcyI6MTc5NTAwMDAzMDAwMCwicmV2aXNpb24iOjcsImtpbmQiOiJwZHUtdGVzdCIsInRhcmdldCI6eyJzZXJ2ZXIiOiJQU0VSVkVSMSJ9LCJmZWVkcyI6W3sicGR1IjoicGR1LWEiLCJwZHVBZGRyZXNzIjoiMTkyLjE2OC4xLjEwMSIsIm91dGxldCI6M30seyJwZHUiOiJwZHUtYiIsInBkdUFkZHJlc3MiOiIxOTIuMTY4LjEuMTAyIiwib3V0bGV0IjozfV0sInRlc3QiOnsibW9kZSI6InNlcmlhbCIsInBkdSI6InBkdS1hIiwib2ZmVGltZU1zIjo1MDAwLCJ3YWl0VGltZU1zIjo1MDAwLCJsZWF2ZVVwIjpmYWxzZX0sInJlcXVlc3RlZEJ5Ijoia2V5Om9wcyJ9fQ.rsY7DubMDnqJxh9wu5HKKgu90cZMzy-QfPfIQf-MxFYG2EDKFKtCDVdfyeDjmGkajI9H3yEfFbOyonCFPtTYCw'
+const EXERCISE_ORDER =
+  '{"v":1,"kind":"pdu-test","id":"opr_0123456789abcdefghjkmnpqrs","site":"tokyo1","issuedAtMs":1795000000000,"expiresAtMs":1795000030000,"revision":7,"target":{"server":"HACON2","class":"M"},"feeds":[{"pdu":"pdu-a","pduAddress":"192.168.1.101","outlet":3},{"pdu":"pdu-b","pduAddress":"192.168.1.102","outlet":3}],"test":{"mode":"serial","offTimeMs":30000,"waitTimeMs":5000,"leaveUp":false,"exercise":{"id":"exr_0123456789abcdefghjkmnpqrs","offTimeMs":5000,"trustUnregistered":false}},"requestedBy":"key:ops"}'
+const EXERCISE_TOKEN =
+  'eyJhbGciOiJFZERTQSIsInR5cCI6InBhbGlzYWRlLW9yZGVyK2p3dCIsImtpZCI6Im5LTU5rMHY4WGZMaUdFa0dSRXpLQWY1bzZuV3Jid2VFLUtFdmg3U3BpOHMifQ.eyJhdWQiOiJwYWxpc2FkZTpzaXRlOnRva3lvMSIsImp0aSI6Im9wcl8wMTIzNDU2Nzg5YWJjZGVmZ2hqa21ucHFycyIsImlhdCI6MTc5NTAwMDAwMCwiZXhwIjoxNzk1MDAwMDMwLCJvcmRlciI6eyJ2IjoxLCJpZCI6Im9wcl8wMTIzNDU2Nzg5YWJjZGVmZ2hqa21ucHFycyIsInNpdGUiOiJ0b2t5bzEiLCJpc3N1ZWRBdE1zIjoxNzk1MDAwMDAwMDAwLCJleHBpcmVzQXRNcyI6MTc5NTAwMDAzMDAwMCwicmV2aXNpb24iOjcsImtpbmQiOiJwZHUtdGVzdCIsInRhcmdldCI6eyJzZXJ2ZXIiOiJIQUNPTjIiLCJjbGFzcyI6Ik0ifSwiZmVlZHMiOlt7InBkdSI6InBkdS1hIiwicGR1QWRkcmVzcyI6IjE5Mi4xNjguMS4xMDEiLCJvdXRsZXQiOjN9LHsicGR1IjoicGR1LWIiLCJwZHVBZGRyZXNzIjoiMTkyLjE2OC4xLjEwMiIsIm91dGxldCI6M31dLCJ0ZXN0Ijp7Im1vZGUiOiJzZXJpYWwiLCJvZmZUaW1lTXMiOjMwMDAwLCJ3YWl0VGltZU1zIjo1MDAwLCJsZWF2ZVVwIjpmYWxzZSwiZXhlcmNpc2UiOnsiaWQiOiJleHJfMDEyMzQ1Njc4OWFiY2RlZmdoamttbnBxcnMiLCJvZmZUaW1lTXMiOjUwMDAsInRydXN0VW5yZWdpc3RlcmVkIjpmYWxzZX19LCJyZXF1ZXN0ZWRCeSI6ImtleTpvcHMifX0.iCLTaG1q6wVPVBynJzMlhDt4Drz4N2heXtyVZga4LIgto_8TKaWzRqQfTTUtiojjtHbQnWe-8tGuaWOoJE9SAA'
 const HELLO_TOKEN =
   'eyJhbGciOiJFZERTQSIsInR5cCI6InBhbGlzYWRlLWhlbGxvK2p3dCIsImtpZCI6Im5LTU5rMHY4WGZMaUdFa0dSRXpLQWY1bzZuV3Jid2VFLUtFdmg3U3BpOHMifQ.eyJ2IjoxLCJzaXRlIjoidG9reW8xIiwiYWdlbnQiOiJIQUNPTjEiLCJub25jZSI6ImJtOXVZMlUiLCJzdGFydCI6MywiZXBvY2giOjUsImhlYWQiOjQxLCJyZXZpc2lvbiI6NywidmVyc2lvbiI6IjAuMS4wIn0.LRtygfhKqfI087lIeSKLAukNHl1Hu9P1PgNyC3wzFQmPTA-_UBVt6bcZibBHJaHqZWttrJv95Rssdth78h7DBQ'
 const HEAD_TOKEN =
@@ -150,6 +154,10 @@ const RECORDS: [string, string][] = [
     '{"v":1,"site":"tokyo1","agent":"HACON1","start":1,"epoch":1,"seq":20,"prev":"0000000000000000000000000000000000000000000000000000000000000000","at":"2026-11-20T01:02:03.000020Z","kind":"observed","subject":"server","detail":"","name":"PSERVER1","attribute":"wiring","value":"proven","readAt":"2026-11-20T01:02:03.000004Z"}',
     'd257a00aa7624b090743e52f3bc06eabbbddc4fcf8cc7bec27bc967921e141db',
   ],
+  [
+    '{"v":1,"site":"tokyo1","agent":"HACON1","start":1,"epoch":1,"seq":21,"prev":"0000000000000000000000000000000000000000000000000000000000000000","at":"2026-11-20T01:02:03.000021Z","kind":"operation","order":"opr_0123456789abcdefghjkmnpqrs","target":{"server":"HACON2","class":"M"},"operation":"pdu-test","feeds":[{"pdu":"pdu-a","pduAddress":"192.168.1.101","outlet":3},{"pdu":"pdu-b","pduAddress":"192.168.1.102","outlet":3}],"test":{"mode":"serial","offTimeMs":30000,"waitTimeMs":5000,"leaveUp":false,"exercise":{"id":"exr_0123456789abcdefghjkmnpqrs","offTimeMs":5000,"trustUnregistered":false}},"requestedBy":"key:ops","token":null,"mono":{"bootId":"b1","ms":5000.25}}',
+    '3db6fa4177991aec26a09f54cf2a5fdc28c220af81b97997aeb0074464c642a6',
+  ],
 ]
 
 const HELLO = {
@@ -190,6 +198,7 @@ describe('an order', () => {
     ['restore', RESTORE_TOKEN, RESTORE_ORDER],
     ['soft-reset-test', SOFT_RESET_TEST_TOKEN, SOFT_RESET_TEST_ORDER],
     ['pdu-test', PDU_TEST_TOKEN, PDU_TEST_ORDER],
+    ['pdu-test of an exercise', EXERCISE_TOKEN, EXERCISE_ORDER],
   ])('to %s of version 1 is understood', async (_, token, order) => {
     const nowMs = 1_795_000_001_000
     expect(await verifyOrder(token, { keys, site: 'tokyo1', nowMs })).toEqual({
@@ -202,6 +211,7 @@ describe('an order', () => {
     ['restore', RESTORE_TOKEN, RESTORE_ORDER],
     ['soft-reset-test', SOFT_RESET_TEST_TOKEN, SOFT_RESET_TEST_ORDER],
     ['pdu-test', PDU_TEST_TOKEN, PDU_TEST_ORDER],
+    ['pdu-test of an exercise', EXERCISE_TOKEN, EXERCISE_ORDER],
   ])('to %s is signed as version 1', async (_, token, order) => {
     const signed = await signOrder(orderSchema.parse(JSON.parse(order)), key)
     expect(decodeJwt(signed)).toEqual(decodeJwt(token))
