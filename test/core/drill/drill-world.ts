@@ -85,7 +85,7 @@ export class DrillWorld {
       .map(({ pdu, outlet }) => ({ pdu, outlet, pduAddress: `address of ${pdu}` }))
   }
 
-  /** A reset of another server cuts its feeds for a while. */
+  /** A reset of another server cuts its feeds, for so short that its BMC lives on and logs it. */
   cutForReset(name: string, forMs: number): void {
     const switchAll = (to: 'on' | 'off') => {
       for (const { pdu, outlet } of this.feedsOf(name)) this.pdu(pdu).order(outlet, to)

@@ -78,7 +78,7 @@ describe('serial', () => {
 
   test('takes no loss for its own that a reset of another server made at the same time', () => {
     const { ending } = play(SERIAL, {}, (w) => {
-      w.clock.after(2000, () => w.cutForReset('S2', 3000))
+      w.clock.after(2000, () => w.cutForReset('S2', 300))
     })
     expect(ending).toMatchObject({ status: 'done', wiringProven: true })
     const [first, second] = ending.feeds ?? []
