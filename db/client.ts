@@ -46,7 +46,8 @@ function preparing(client: postgres.Sql): postgres.Sql {
     ((text, parameters, options) => {
       // Statements of many rows differ by their number: they would fill the session's memory.
       const prepare = (parameters?.length ?? 0) <= PREPARED_PARAMETERS_MAX
-      return of(text, parameters, { ...options, prepare })
+      // In the turn that asks for it: what follows without waiting, such as the commit, keeps behind it.
+      return of(text, parameters, { ...options, prepare }).execute()
     }) as typeof unsafe
   const bound = endingWithConnection((act) => begin(act))
   const inTransaction = (act: (tx: postgres.TransactionSql) => unknown) =>

@@ -8,7 +8,7 @@ export type EventRow = typeof events.$inferSelect
 export type NewEvent = Omit<EventRow, 'id'>
 
 /** Held from the insert to the commit; any constant of our own. */
-const EVENTS_LOCK = 7_025_120
+export const EVENTS_LOCK = 7_025_120
 
 /** Call it as the last write of a transaction: until the commit no other transaction can append. */
 export async function appendEvents(tx: Db, rows: readonly NewEvent[]): Promise<void> {

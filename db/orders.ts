@@ -10,10 +10,6 @@ export type NewOrder = Pick<
   'id' | 'site' | 'kind' | 'token' | 'content' | 'issuedAtMs' | 'expiresAtMs' | 'overdueAtMs'
 >
 
-export async function storeOrder(tx: Db, order: NewOrder): Promise<void> {
-  await storeOrders(tx, [order])
-}
-
 export async function storeOrders(tx: Db, stored: readonly NewOrder[]): Promise<void> {
   await tx.insert(orders).values([...stored])
 }
@@ -23,12 +19,13 @@ export async function findOrder(db: Db, id: string): Promise<OrderRow | undefine
   return row
 }
 
-export interface ClaimedOrder {
+/** An order that stands as sent, and so may leave. */
+export interface SentOrder {
   id: string
   token: string
-  issuedAtMs: number
   /** Of the site document that it was planned by. */
   revision: number
+  overdueAtMs: number
 }
 
 /**
@@ -47,7 +44,7 @@ export async function claimUndelivered(
     /** Sent on this connection, and so on their way. */
     except: readonly string[]
   },
-): Promise<ClaimedOrder[]> {
+): Promise<SentOrder[]> {
   const { site, kid, epoch, nowMs, except } = agent
   const isEnrolled = sql`exists (select from ${agents}
     where ${agents.site} = ${site} and ${agents.kid} = ${kid})`
@@ -76,11 +73,14 @@ export async function claimUndelivered(
       id: orders.id,
       token: orders.token,
       issuedAtMs: orders.issuedAtMs,
+      overdueAtMs: orders.overdueAtMs,
       content: orders.content,
     })
   return claimed
-    .map(({ content, ...order }) => ({ ...order, revision: revisionOf(content) }))
     .sort((a, b) => a.issuedAtMs - b.issuedAtMs)
+    .map(({ id, token, overdueAtMs, content }) => {
+      return { id, token, overdueAtMs, revision: revisionOf(content) }
+    })
 }
 
 /** Postgres itself cannot look into a document with NUL in it, such as in a reason. */

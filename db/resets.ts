@@ -1,18 +1,5 @@
 // Resets as the control plane knows them: accepted here, then replaced by what the agents' records say.
-import {
-  and,
-  asc,
-  count,
-  desc,
-  eq,
-  gte,
-  inArray,
-  isNotNull,
-  isNull,
-  lt,
-  or,
-  sql,
-} from 'drizzle-orm'
+import { and, asc, count, desc, eq, inArray, isNull, lt, or, sql } from 'drizzle-orm'
 import type { Db } from './client.ts'
 import { resets } from './schema.ts'
 
@@ -28,25 +15,6 @@ export async function findResets(db: Db, ids: readonly string[]): Promise<ResetR
     .select()
     .from(resets)
     .where(inArray(resets.id, [...ids]))
-}
-
-/**
- * Records resets that the control plane accepted, and returns the ids of those recorded: not one whose
- * server's place is taken or whose id is known.
- */
-export async function openResets(
-  tx: Db,
-  accepted: readonly Pick<
-    ResetRow,
-    'id' | 'site' | 'server' | 'bodyHash' | 'status' | 'view' | 'requestedAt'
-  >[],
-): Promise<ReadonlySet<string>> {
-  const opened = await tx
-    .insert(resets)
-    .values(accepted.map((reset) => ({ ...reset, origin: 'control-plane' as const, holds: true })))
-    .onConflictDoNothing()
-    .returning({ id: resets.id })
-  return new Set(opened.map(({ id }) => id))
 }
 
 export type FoldedReset = Pick<
@@ -130,26 +98,6 @@ export async function listLooseServers(db: Db, site: string): Promise<string[]> 
     .from(resets)
     .where(and(eq(resets.site, site), or(resets.loose, eq(resets.status, 'unknown'))))
   return rows.map(({ server }) => server)
-}
-
-/** Completed resets whose target was stopped at or after `since` (RFC 3339). */
-export async function listCompletedSince(
-  db: Db,
-  site: string,
-  since: string,
-): Promise<{ server: string; fencedAt: string }[]> {
-  const rows = await db
-    .select({ server: resets.server, fencedAt: resets.fencedAt })
-    .from(resets)
-    .where(
-      and(
-        eq(resets.site, site),
-        resets.fenced,
-        isNotNull(resets.fencedAt),
-        gte(resets.fencedAt, since),
-      ),
-    )
-  return rows.flatMap(({ server, fencedAt }) => (fencedAt === null ? [] : [{ server, fencedAt }]))
 }
 
 export interface ResetFilter {

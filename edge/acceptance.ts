@@ -4,18 +4,16 @@ import { type ArbiterView, arbitrate, STOPPED_WITHOUT_REGISTRATION_MS } from '..
 import type { Plan, ResetMode, SystemAddress } from '../core/plan.ts'
 import { planReset, type ResolvedTarget, resolveRequester, resolveTarget } from '../core/planner.ts'
 import { type SiteDocument, systemsOf } from '../core/site.ts'
-import { type Db, together } from '../db/client.ts'
-import { appendEvents } from '../db/events.ts'
-import { storeOrders } from '../db/orders.ts'
 import {
-  findResets,
-  listCompletedSince,
-  listLooseServers,
-  listOpenResets,
-  openResets,
-  type ResetRow,
-} from '../db/resets.ts'
-import { lockSite, type SiteRow } from '../db/sites.ts'
+  type AcceptedReset,
+  lockSiteHolding,
+  readStanding,
+  type SiteState,
+  type Standing,
+  storeAccepted,
+} from '../db/acceptance.ts'
+import { type Db, together } from '../db/client.ts'
+import { findResets } from '../db/resets.ts'
 import type { ResetOrder } from '../protocol/order.ts'
 import { signOrder } from '../protocol/order-token.ts'
 import { resetId } from '../protocol/reset-id.ts'
@@ -25,7 +23,7 @@ import { type Caller, requireOperate, requireSight, unknownSite } from './auth.t
 import { ApiError } from './errors.ts'
 import { gather, type Outcome } from './gather.ts'
 import { hashBody, judgeReplay } from './idempotency.ts'
-import type { Deps } from './ports.ts'
+import type { Deps, HubHere, Recipient } from './ports.ts'
 import { resetOf } from './views.ts'
 
 /** How long an order may wait for an agent. */
@@ -34,6 +32,8 @@ export const ORDER_LIFE_MS = 60_000
 const OVERDUE_MARGIN_MS = 60_000
 /** Bounds how long the lock of a site is held. */
 const ACCEPTED_AT_ONCE = 64
+/** Sites whose documents are kept parsed. */
+const SITES_HELD = 100
 
 export interface ResetAsk {
   site: string
@@ -60,64 +60,136 @@ interface Known {
   view: ResetView
 }
 
+/** The answer to one request, and the sending of its order, which an acceptance waits for too. */
+interface Answer {
+  id: string
+  view: ResetView
+  /** Left out when the order, if it waits still, has to be dispatched. */
+  delivering?: Promise<void>
+}
+
+interface Acceptance {
+  deps: Deps
+  /** As last read, by name. */
+  sites: Map<string, SiteState>
+}
+
 /** Resets of one site are accepted one after the other anyway: those that wait share a transaction. */
 export function resetAcceptance(deps: Deps): AcceptReset {
-  const accept = gather<Asked, ResetView>(async (site, asked) => {
-    const connected = (await deps.hubs.presence(site)).length > 0
-    return await acceptTogether(deps, site, asked, connected)
-  }, ACCEPTED_AT_ONCE)
+  const acceptance: Acceptance = { deps, sites: new Map() }
+  const accept = gather<Asked, Answer>(
+    (site, asked) => acceptTogether(acceptance, site, asked),
+    ACCEPTED_AT_ONCE,
+  )
   return async (ask, key, caller) => {
     requireSight(caller, ask.site)
     const id = resetId(ask.site, key)
-    const view = await accept(ask.site, { ask, id, bodyHash: hashBody(ask), caller })
-    await deps.hubs.dispatch(ask.site)
+    const { view, delivering } = await accept(ask.site, {
+      ask,
+      id,
+      bodyHash: hashBody(ask),
+      caller,
+    })
+    await (delivering ?? deps.hubs.dispatch(ask.site))
     deps.signals.notify('events')
     return view
   }
 }
 
 async function acceptTogether(
-  deps: Deps,
+  acceptance: Acceptance,
   site: string,
   asked: readonly Asked[],
-  connected: boolean,
-): Promise<Outcome<ResetView>[]> {
+): Promise<Outcome<Answer>[]> {
   try {
-    return await deps.db.transaction((tx) => acceptAll(tx, deps, { site, asked, connected }))
+    return await acceptOnce(acceptance, site, asked)
   } catch (error) {
     if (asked.length <= 1) return asked.map(() => ({ error }))
     // Nobody fails for another's request. What the database took nevertheless is known by its key.
-    const outcomes: Outcome<ResetView>[] = []
-    for (const one of asked) outcomes.push(...(await acceptTogether(deps, site, [one], connected)))
+    const outcomes: Outcome<Answer>[] = []
+    for (const one of asked) outcomes.push(...(await acceptTogether(acceptance, site, [one])))
     return outcomes
   }
 }
 
-async function acceptAll(
-  tx: Db,
-  deps: Deps,
-  { site: name, asked, connected }: { site: string; asked: readonly Asked[]; connected: boolean },
-): Promise<Outcome<ResetView>[]> {
-  const nowMs = deps.clock.wallMs()
-  const row = await lockSite(tx, name)
-  if (!row) throw unknownSite(name)
-  // Asked together: the site's lock is held, so nothing changes between them.
-  const [rows, standing] = await together(
-    findResets(
-      tx,
-      asked.map(({ id }) => id),
-    ),
-    readStanding(tx, name, nowMs),
+/**
+ * Where the hub lives in this process, orders are stored as sent to the agent that is connected, and leave in the
+ * turn that learns of the commit. Should this process end in between, the hub's next one finds them
+ * unacknowledged and sends them; the agent drops what it has.
+ */
+async function acceptOnce(
+  { deps, sites }: Acceptance,
+  site: string,
+  asked: readonly Asked[],
+): Promise<Outcome<Answer>[]> {
+  const hub = await deps.hubs.here?.(site)
+  const to = hub?.recipient()
+  const connected = to !== undefined || (await deps.hubs.presence(site)).length > 0
+  const { outcomes, accepted, storing } = await deps.db.transaction((tx) =>
+    acceptAll(tx, deps, { site, asked, connected, sites, to }),
   )
+  const stored = await storing
+  const sent = accepted.filter(({ order }) => stored.get(order.id)?.sent)
+  const delivering = hub && to && sent.length > 0 ? deliver(hub, to, sent) : undefined
+  return outcomes.map((outcome) => {
+    if ('error' in outcome) return outcome
+    const { id, view } = outcome.value
+    const own = accepted.some(({ order }) => order.id === id)
+    if (own && !stored.has(id)) return { error: alreadyOpen(view.server) }
+    return { value: { id, view, ...(stored.get(id)?.sent && delivering ? { delivering } : {}) } }
+  })
+}
+
+function deliver(hub: HubHere, to: Recipient, sent: readonly Signed[]): Promise<void> {
+  return hub.deliver(
+    to,
+    sent.map(({ order: { id, revision }, token, overdueAtMs }) => {
+      return { id, token, revision, overdueAtMs }
+    }),
+  )
+}
+
+interface Accepting {
+  site: string
+  asked: readonly Asked[]
+  connected: boolean
+  sites: Map<string, SiteState>
+  to: Recipient | undefined
+}
+
+async function acceptAll(tx: Db, deps: Deps, { site: name, asked, ...on }: Accepting) {
+  const nowMs = deps.clock.wallMs()
+  const since = new Date(nowMs - STOPPED_WITHOUT_REGISTRATION_MS).toISOString()
+  const ids = asked.map(({ id }) => id)
+  // In one flight: a connection runs its statements one after the other, so these reads begin under the lock.
+  const [row, standing] = await together(
+    lockSiteHolding(tx, name, on.sites.get(name)),
+    readStanding(tx, { site: name, since, ids }),
+  )
+  if (!row) throw unknownSite(name)
+  keepSite(on.sites, name, row)
+  const rows = standing.known.length > 0 ? await findResets(tx, standing.known) : []
   const known = new Map(rows.map((reset) => [reset.id, { ...reset, view: resetOf(reset) }]))
+  const { connected, to } = on
   const desk = { name, row, nowMs, connected, standing, known, accepted: new Map() }
   const outcomes = asked.map((one) => attempt(() => judge(deps, desk, one)))
-  await storeAccepted(tx, deps, [...desk.accepted.values()])
-  return outcomes
+  const accepted = await sign(deps, [...desk.accepted.values()])
+  const sending = to && { site: name, kid: to.kid, epoch: to.epoch, nowMs }
+  // Not waited for: the commit follows it in the same flight, and a failure turns that into a rollback.
+  const storing = storeAccepted(tx, accepted.map(rowOf), sending)
+  storing.catch(() => {})
+  return { outcomes, accepted, storing }
+}
+
+function keepSite(sites: Map<string, SiteState>, name: string, site: SiteState): void {
+  sites.delete(name)
+  sites.set(name, site)
+  const [oldest] = sites.keys()
+  if (sites.size > SITES_HELD && oldest !== undefined) sites.delete(oldest)
 }
 
 /** Refusals are outcomes; whatever else is thrown fails the transaction. */
-function attempt(act: () => ResetView): Outcome<ResetView> {
+function attempt(act: () => Answer): Outcome<Answer> {
   try {
     return { value: act() }
   } catch (error) {
@@ -129,7 +201,7 @@ function attempt(act: () => ResetView): Outcome<ResetView> {
 /** What the requests of one transaction are judged by; those accepted count for those behind them. */
 interface Desk {
   name: string
-  row: SiteRow
+  row: SiteState
   nowMs: number
   connected: boolean
   standing: Standing
@@ -143,10 +215,10 @@ interface Accepted {
   view: ResetView
 }
 
-function judge(deps: Deps, desk: Desk, { ask, id, bodyHash, caller }: Asked): ResetView {
+function judge(deps: Deps, desk: Desk, { ask, id, bodyHash, caller }: Asked): Answer {
   const { name, row, nowMs, standing, known, accepted, connected } = desk
   const before = known.get(id)
-  if (before) return replay(before, ask, bodyHash, nowMs, caller)
+  if (before) return { id, view: replay(before, ask, bodyHash, nowMs, caller) }
   if (row.document === null) {
     throw new ApiError('site-not-configured', `site ${name} has no document yet`)
   }
@@ -165,7 +237,7 @@ function judge(deps: Deps, desk: Desk, { ask, id, bodyHash, caller }: Asked): Re
   standing.open.push({ id, server, status: view.status })
   known.set(id, { bodyHash, endKnownAtMs: null, view })
   accepted.set(id, { order, bodyHash, view })
-  return view
+  return { id, view }
 }
 
 function replay(
@@ -214,23 +286,6 @@ function refuseEarly(site: SiteDocument, { target, requester }: Resolved, view: 
   if (verdict.verdict === 'accept') return
   const { code, detail, result, order } = verdict
   throw new ApiError(code, detail, { result, reset: order })
-}
-
-/** What is open, loose and completed at a site. */
-interface Standing {
-  open: Pick<ResetRow, 'id' | 'server' | 'status'>[]
-  loose: string[]
-  completed: { server: string; fencedAt: string }[]
-}
-
-async function readStanding(tx: Db, site: string, nowMs: number): Promise<Standing> {
-  const since = new Date(nowMs - STOPPED_WITHOUT_REGISTRATION_MS).toISOString()
-  const [open, loose, completed] = await together(
-    listOpenResets(tx, site),
-    listLooseServers(tx, site),
-    listCompletedSince(tx, site, since),
-  )
-  return { open, loose, completed }
 }
 
 /**
@@ -284,44 +339,36 @@ function makeOrder(
   }
 }
 
-/** Written together; whatever of it fails takes the rest back with the transaction. */
-async function storeAccepted(tx: Db, deps: Deps, accepted: readonly Accepted[]): Promise<void> {
-  if (accepted.length === 0) return
-  const at = deps.clock.wall()
-  const [opened] = await together(
-    openResets(tx, accepted.map(resetRow)),
-    storeSigned(tx, deps, accepted),
-    appendEvents(
-      tx,
-      accepted.map(({ order: { id, site }, view }) => {
-        const { server, status, requestedBy, reason } = view
-        return { site, type: 'reset', at, payload: { id, server, status, requestedBy, reason } }
-      }),
-    ),
+/** An accepted reset whose order can leave. */
+interface Signed extends Accepted {
+  token: string
+  /** When the order should have ended. */
+  overdueAtMs: number
+}
+
+async function sign(deps: Deps, accepted: readonly Accepted[]): Promise<Signed[]> {
+  return await Promise.all(
+    accepted.map(async (one) => {
+      const { order } = one
+      const overdueAtMs = order.expiresAtMs + planMs(order.plan) + OVERDUE_MARGIN_MS
+      return { ...one, token: await signOrder(order, deps.key.sign), overdueAtMs }
+    }),
   )
-  const taken = accepted.find(({ order }) => !opened.has(order.id))
-  if (!taken) return
-  const detail = `a reset of ${taken.view.server} is already open`
-  throw new ApiError('reset-already-open', detail, { result: 'FAIL' })
 }
 
-async function storeSigned(tx: Db, deps: Deps, accepted: readonly Accepted[]): Promise<void> {
-  const rows = await Promise.all(
-    accepted.map(async ({ order }) => orderRow(order, await signOrder(order, deps.key.sign))),
-  )
-  await storeOrders(tx, rows)
+function rowOf({ order, bodyHash, view, token, overdueAtMs }: Signed): AcceptedReset {
+  const { id, site, issuedAtMs, expiresAtMs } = order
+  const { server, status, requestedAt, requestedBy, reason } = view
+  return {
+    ...{ id, site, server, bodyHash, status, view, requestedAt },
+    ...{ token, content: order, issuedAtMs, expiresAtMs, overdueAtMs },
+    event: { id, server, status, requestedBy, reason },
+  }
 }
 
-function resetRow({ order: { id, site }, bodyHash, view }: Accepted) {
-  const { server, status, requestedAt } = view
-  return { id, site, server, bodyHash, status, view, requestedAt }
-}
-
-function orderRow(order: ResetOrder, token: string) {
-  const { id, site, issuedAtMs, expiresAtMs, plan } = order
-  const overdueAtMs = expiresAtMs + planMs(plan) + OVERDUE_MARGIN_MS
-  const timing = { issuedAtMs, expiresAtMs, overdueAtMs }
-  return { id, site, kind: 'reset' as const, token, content: order, ...timing }
+function alreadyOpen(server: string): ApiError {
+  const detail = `a reset of ${server} is already open`
+  return new ApiError('reset-already-open', detail, { result: 'FAIL' })
 }
 
 function noAgentDetail(): string {

@@ -3,7 +3,7 @@
 // database (spec redundancy.md, "Hub liveness without waking it").
 import type { SiteDocument } from '../core/site.ts'
 import { findAgent, listAgentKeys, noteConnected, noteHeard } from '../db/agents.ts'
-import { claimUndelivered, noteJournalled } from '../db/orders.ts'
+import { claimUndelivered, noteJournalled, type SentOrder } from '../db/orders.ts'
 import { findSite } from '../db/sites.ts'
 import { signSite, verifyHello } from '../protocol/chain.ts'
 import { importVerifyingKey, type VerifyingKey } from '../protocol/keys.ts'
@@ -11,10 +11,11 @@ import { type FromHub, fromAgentSchema, type Hello, PONG_TEXT } from '../protoco
 import { PROTOCOL_VERSION } from '../protocol/version.ts'
 import { randomText } from './auth.ts'
 import { describeError } from './errors.ts'
+import { HubAlarm } from './hub-alarm.ts'
 import type { HubPorts, LinkState } from './hub-ports.ts'
 import { storeReport } from './ingest.ts'
 import { findNextAlarmMs, settleDueOrders } from './overdue.ts'
-import type { Presence } from './ports.ts'
+import type { Presence, Recipient } from './ports.ts'
 import { readBatch } from './report-batch.ts'
 
 /** Why the hub closes a connection. */
@@ -42,9 +43,11 @@ export class Hub {
   /** The dispatch under way, and the one that follows it for all who asked meanwhile. */
   #dispatching: Promise<void> | undefined
   #following: Promise<void> | undefined
+  readonly #alarm: HubAlarm
 
   constructor(ports: HubPorts) {
     this.#ports = ports
+    this.#alarm = new HubAlarm(ports.setAlarm, () => this.#neededAtMs())
   }
 
   async opened(id: string): Promise<void> {
@@ -52,7 +55,7 @@ export class Hub {
     const nonce = randomText(random, 24)
     sockets.remember(id, { nonce, openedAtMs: clock.wallMs() })
     this.#say(id, { type: 'challenge', v: PROTOCOL_VERSION, nonce, nowMs: clock.wallMs() })
-    await this.#arm()
+    await this.#alarm.arm()
   }
 
   /** Resolves when the message has been dealt with; never rejects. */
@@ -103,8 +106,7 @@ export class Hub {
     const dispatching = this.#dispatchOnce()
       .catch(async (error: unknown) => {
         // Whoever asked may have gone by then, and the order is stored.
-        const { clock, setAlarm } = this.#ports
-        await setAlarm(clock.wallMs() + DISPATCH_RETRY_MS)
+        await this.#lookAgain()
         throw error
       })
       .finally(() => {
@@ -116,10 +118,36 @@ export class Hub {
 
   async #dispatchOnce(): Promise<void> {
     const active = this.#active()
-    if (active) {
-      await this.#deliver(active.id, active.state)
+    if (active) await this.#sendUndelivered(active.id, active.state)
+    await this.#alarm.arm()
+  }
+
+  /** Whom orders go to now; undefined while nobody is connected that may get any. */
+  recipient(): Recipient | undefined {
+    const active = this.#active()
+    if (active?.state.kid === undefined) return undefined
+    const { kid, epoch = 0 } = active.state
+    return { link: active.id, kid, epoch }
+  }
+
+  /**
+   * Sends orders that are stored as sent to this recipient, without asking the database for them, and sets the
+   * alarm. When the link has been replaced they go by way of `dispatch`, which sends what is not acknowledged.
+   */
+  async deliver({ link, kid, epoch }: Recipient, orders: readonly SentOrder[]): Promise<void> {
+    const now = this.recipient()
+    if (now?.link !== link || now.kid !== kid || now.epoch !== epoch) return await this.dispatch()
+    try {
+      await this.#send(link, orders)
+      await this.#alarm.armBy(Math.min(...orders.map(({ overdueAtMs }) => overdueAtMs)))
+    } catch (error) {
+      await this.#lookAgain()
+      throw error
     }
-    await this.#arm()
+  }
+
+  #lookAgain(): Promise<void> {
+    return this.#alarm.lookAgainAt(this.#ports.clock.wallMs() + DISPATCH_RETRY_MS)
   }
 
   /** Sends the newest site document to whoever lacks it. */
@@ -131,6 +159,7 @@ export class Hub {
 
   /** What the alarm is for: late hellos, silent agents, overdue orders, and a dispatch that failed. */
   async alarmed(): Promise<void> {
+    this.#alarm.rung()
     const { sockets, clock } = this.#ports
     const nowMs = clock.wallMs()
     for (const { id, state } of sockets.list()) {
@@ -245,21 +274,33 @@ export class Hub {
     )
   }
 
-  async #deliver(id: string, state: LinkState & { agent: string }): Promise<void> {
+  async #sendUndelivered(id: string, state: LinkState & { agent: string }): Promise<void> {
     const { db, site, clock } = this.#ports
     const { kid = '', epoch = 0 } = state
+    const except = [...this.#sentOn(id)]
+    const nowMs = clock.wallMs()
+    await this.#send(id, await claimUndelivered(db, { site, kid, epoch, nowMs, except }))
+  }
+
+  #sentOn(id: string): Set<string> {
     const sent = this.#sent.get(id) ?? new Set()
     this.#sent.set(id, sent)
-    const nowMs = clock.wallMs()
-    const except = [...sent]
-    const orders = await claimUndelivered(db, { site, kid, epoch, nowMs, except })
+    return sent
+  }
+
+  async #send(id: string, orders: readonly SentOrder[]): Promise<void> {
+    const { sockets, clock } = this.#ports
     // An order may be planned by a revision that the agent does not hold yet.
     const revision = Math.max(0, ...orders.map((order) => order.revision))
-    const held = this.#ports.sockets.find(id) ?? state
-    if (revision > (held.revision ?? 0)) await this.#sendSite(id, held)
+    const held = sockets.find(id)
+    if (held && revision > (held.revision ?? 0)) await this.#sendSite(id, held)
+    // It may have gone meanwhile: its successor gets what is not acknowledged.
+    if (!sockets.find(id)) return
+    const sent = this.#sentOn(id)
     for (const { id: order, token } of orders) {
+      if (sent.has(order)) continue
       sent.add(order)
-      this.#say(id, { type: 'order', token, nowMs })
+      this.#say(id, { type: 'order', token, nowMs: clock.wallMs() })
     }
   }
 
@@ -320,8 +361,8 @@ export class Hub {
     this.#ports.sockets.close(id, code, reason.replace(/[^\x20-\x7e]/g, '?').slice(0, 120))
   }
 
-  async #arm(): Promise<void> {
-    const { sockets, clock, setAlarm } = this.#ports
+  async #neededAtMs(): Promise<number> {
+    const { sockets, clock } = this.#ports
     const nowMs = clock.wallMs()
     const links = sockets
       .list()
@@ -331,8 +372,7 @@ export class Hub {
           : this.#sweepAtMs(state.openedAtMs, sockets.heardAtMs(id) + SILENT_AFTER_MS),
       )
     const orders = await findNextAlarmMs(this.#ports, nowMs)
-    const next = Math.min(...links, orders ?? Number.POSITIVE_INFINITY)
-    await setAlarm(Number.isFinite(next) ? next : undefined)
+    return Math.min(...links, orders ?? Number.POSITIVE_INFINITY)
   }
 
   /** Counted from the opening, so that the hubs of many sites do not all wake at once. */

@@ -2,6 +2,7 @@
 import type { Clock, Random } from '../core/ports.ts'
 import type { Db } from '../db/client.ts'
 import type { NewOperatorEntry } from '../db/operator-log.ts'
+import type { SentOrder } from '../db/orders.ts'
 import type { PublicSigningJwk, SigningKey } from '../protocol/keys.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
@@ -38,6 +39,22 @@ export interface Hubs {
   presence(site: string): Promise<Presence[]>
   /** Upgrades the request of an agent to its link. */
   accept(request: LinkRequest): Promise<Response> | Response
+  /** The hub of a site that lives in this very process; left out where none does. */
+  here?(site: string): Promise<HubHere | undefined>
+}
+
+/** An agent on a link: orders are stored as sent to it before they leave. */
+export interface Recipient {
+  link: string
+  /** Of its key. */
+  kid: string
+  epoch: number
+}
+
+/** What spares a reset the second look at the database: whom it goes to is known before it is stored. */
+export interface HubHere {
+  recipient(): Recipient | undefined
+  deliver(recipient: Recipient, orders: readonly SentOrder[]): Promise<void>
 }
 
 export interface LinkRequest {

@@ -70,6 +70,7 @@ export function localHubs(deps: HubDeps): LocalHubs {
   return {
     dispatch: (site) => hubOf(site).hub.dispatch(),
     publish: (site) => hubOf(site).hub.publish(),
+    here: async (site) => hubOf(site).hub,
     presence: async (site) => sites.get(site)?.hub.presence() ?? [],
     async accept({ site, context }) {
       if (!(await isSite(deps.db, site))) throw unknownSite(site)

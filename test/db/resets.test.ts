@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest'
+import { type AcceptedReset, storeAccepted } from '../../db/acceptance.ts'
+import type { Db } from '../../db/client.ts'
 import {
   closeUnheardReset,
   findReset,
   listLooseServers,
   listResets,
-  openResets,
   storeFoldedReset,
 } from '../../db/resets.ts'
 import { describeOnBoth, describeOnPostgres } from './both.ts'
@@ -12,14 +13,15 @@ import { describeOnBoth, describeOnPostgres } from './both.ts'
 const AT = '2026-01-01T00:00:00.000000Z'
 const LATER = '2026-01-01T00:00:05.000000Z'
 
-function accepted(id: string, server: string, site = 'lab') {
-  const view = { id }
-  return { id, site, server, bodyHash: 'b', status: 'accepted', view, requestedAt: AT }
+function accepted(id: string, server: string, site = 'lab'): AcceptedReset {
+  return {
+    ...{ id, site, server, bodyHash: 'b', status: 'accepted', view: { id }, requestedAt: AT },
+    ...{ token: 't', content: {}, issuedAtMs: 1, expiresAtMs: 2, overdueAtMs: 3, event: { id } },
+  }
 }
 
-const openReset = async (db: Parameters<typeof openResets>[0], reset: Accepted) =>
-  (await openResets(db, [reset])).has(reset.id)
-type Accepted = Parameters<typeof openResets>[1][number]
+const openReset = async (db: Db, reset: AcceptedReset) =>
+  (await storeAccepted(db, [reset], undefined)).has(reset.id)
 
 function folded(id: string, server: string, endedAt: string | null = null, site = 'lab') {
   return {

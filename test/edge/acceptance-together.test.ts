@@ -5,7 +5,8 @@ import { startTestPlane, type TestPlane } from './control-plane.ts'
 import { sealed, siteFile } from './site.ts'
 import { TestAgent } from './test-agent.ts'
 
-const SERVERS = 40
+/** More than one transaction takes. */
+const SERVERS = 80
 
 function manyServers(name: string) {
   const file = siteFile(name)
