@@ -21,7 +21,7 @@ export interface PrivatePostgres {
   emptyDatabase(): Promise<string>
   /** Ends it as `kill -9` of the server does. */
   crash(): Promise<void>
-  /** Starts it again on what it left, at the same address. */
+  /** Starts it again on what it left, at the same address; nothing where it runs. */
   start(): Promise<void>
   /** Copies the whole server as a standby is one, while it runs. */
   copy(): Promise<PostgresCopy>
@@ -41,7 +41,10 @@ export function findPostgres(): string | undefined {
 }
 
 /** Tests need no disk: only with `durable` does a commit wait for it. */
-export async function startPostgres({ durable = false } = {}): Promise<PrivatePostgres> {
+export async function startPostgres({
+  durable = false,
+  connections = 60,
+} = {}): Promise<PrivatePostgres> {
   const binaries = findPostgres()
   if (binaries === undefined) throw new Error(`no Postgres in ${BINARIES.join(', ')}`)
   const directory = mkdtempSync(join(tmpdir(), 'palisade-pg-'))
@@ -56,9 +59,10 @@ export async function startPostgres({ durable = false } = {}): Promise<PrivatePo
   }
   await command('initdb', '-D', files, '--no-sync', '-A', 'trust', '-U', 'postgres', '-E', 'UTF8')
   const port = await freePort()
-  const settings = `${durable ? '' : '-F '}-k ${directory} -h 127.0.0.1 -p ${port} -c max_connections=60`
+  const settings = `${durable ? '' : '-F '}-k ${directory} -h 127.0.0.1 -p ${port} -c max_connections=${connections}`
   let runs = false
   const start = async () => {
+    if (runs) return
     const log = join(directory, 'log')
     await command('pg_ctl', '-D', files, '-w', '-l', log, '-o', settings, 'start')
     runs = true

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Closing } from '../e2e/programs.ts'
 import { type Installation, startInstallation } from './installation.ts'
 import { databaseTests } from './running/database.ts'
+import { evictionTests } from './running/eviction.ts'
 import { expiryTests, placeOrderForNobody, type WaitingOrder } from './running/expiry.ts'
 import { ladderTests } from './running/ladders.ts'
 import { outageTests } from './running/outages.ts'
@@ -32,6 +33,8 @@ onTarget('an installation', () => {
     databaseTests(on, AWAY_MS)
     twoEntriesTests(on)
   }
+  // Node never puts a hub to sleep.
+  if (targetName === 'workerd') evictionTests(on)
   expiryTests(on, () => waiting)
 
   test('proves all of it by an audit that verifies offline', async () => {

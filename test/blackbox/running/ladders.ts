@@ -54,7 +54,7 @@ export function ladderTests(on: () => Installation): void {
         const machine = await watch('PSERVER4')
         const { id } = await ask({ target: { server: 'PSERVER4' }, mode: 'pdu' })
         const fenced = await all.api.view(id, 30)
-        expect(fenced).toMatchObject({ result: 'POFF', grade: 'confirmed', recovery: 'waiting' })
+        expect(fenced).toMatchObject({ result: 'POFF', grade: 'confirmed', fenced: true })
         expect((await machine.now()).railVolts).toBe(0)
         expect(await all.api.end(id)).toMatchObject({ recovery: 'restored' })
         const orders = await all.lab.oracle.ordersTo('pdu-b', 5)

@@ -1,6 +1,7 @@
-// When the hard step of the demonstration site has to come.
+// When the hard step of the demonstration site has to come, and what a reset must have done in the end.
 import { expect } from 'vitest'
 import type { ResetView } from '../../../protocol/reset-view.ts'
+import type { Watched } from '../installation.ts'
 
 const HARD_AFTER_MS = 2500
 /** What a busy machine may take between the instant of a timer and the datagram at the BMC. */
@@ -14,3 +15,17 @@ export function expectOnTime({ wall }: { wall: string }, { requestedAt }: ResetV
 }
 
 export const REBOOTED = { status: 'complete', result: 'REBOOT', fenced: true }
+
+/**
+ * Once and truly: by a hard reset, or, where the agent has not seen the BMC lately or hears nothing of it, by the
+ * outlets.
+ */
+export async function expectFencedOnce(view: ResetView, machine: Watched): Promise<void> {
+  expect(view, JSON.stringify(view)).toMatchObject({ status: 'complete', fenced: true })
+  expect(['REBOOT', 'POFF']).toContain(view.result)
+  const { reset, off, cycle } = await machine.executed()
+  expect(await machine.bootEnded()).toBe(true)
+  expect(reset).toBeLessThanOrEqual(1)
+  if (view.result === 'REBOOT')
+    expect({ reset, off, cycle }).toEqual({ reset: 1, off: 0, cycle: 0 })
+}
