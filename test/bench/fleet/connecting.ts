@@ -8,13 +8,10 @@ import type { Fleet, FleetAnswer } from './fleet.ts'
 import type { FleetOptions } from './options.ts'
 import { memoryMb, type Target } from './target.ts'
 
-/** Until collectors have been at work after the rush. */
-const REST_MS = 15_000
-
 export async function connecting(
   target: Target,
   fleet: Fleet,
-  { sites, servers, quick }: FleetOptions,
+  { sites, servers }: FleetOptions,
 ): Promise<Section> {
   const counter = new Counter(target.databaseUrl)
   const [before, memoryBefore] = [await counter.count(), memoryMb(target)]
@@ -23,7 +20,7 @@ export async function connecting(
   const settledMs = nodeClock.now() - connected.startedAt
   const cost = between(before, await counter.count())
   await counter.close()
-  await pause(quick ? 2000 : REST_MS)
+  await pause(target.restMs)
   const grownMb = memoryMb(target) - memoryBefore
   return {
     title: `Connecting: ${sites} sites of ${servers} servers at once, ${target.name}`,

@@ -6,12 +6,14 @@ import { describeMachine, loadText } from '../machine.ts'
 import { printSection, type Section } from '../table.ts'
 import { connecting } from './connecting.ts'
 import { Fleet } from './fleet.ts'
+import { startNodeTarget } from './node-target.ts'
 import { type FleetOptions, readFleetOptions } from './options.ts'
 import { orders } from './orders.ts'
 import { quiet } from './quiet.ts'
 import { reads } from './reads.ts'
 import { storm } from './storm.ts'
-import { startTarget, type Target } from './target.ts'
+import type { Target } from './target.ts'
+import { startWorkerdTarget } from './workerd-target.ts'
 
 type MakeSection = (target: Target, fleet: Fleet, options: FleetOptions) => Promise<Section>
 
@@ -32,7 +34,7 @@ for (const line of describeMachine()) console.log(line)
 const { options, sections } = read
 const startedAt = nodeClock.now()
 let missed = 0
-const target = await startTarget(options.target)
+const target = await (options.target === 'node' ? startNodeTarget() : startWorkerdTarget())
 try {
   const { url, adminToken } = target
   const { sites, servers } = options

@@ -14,13 +14,14 @@ export async function quiet(
   { sites, servers, quick }: FleetOptions,
 ): Promise<Section> {
   const counter = new Counter(target.databaseUrl)
-  // What was asked before has to come to rest, idle connections of the hubs too.
-  await pause(quick ? 2000 : 10_000)
+  await pause(target.restMs)
   const before = await counter.count()
+  const wakesBefore = target.wakes?.()
   const looked = await fleet.ask({ ask: 'look' })
   const [from, cpuFrom] = [nodeClock.now(), processorMs(target)]
   await pause(quick ? 12_000 : 60_000)
   const [tookMs, cpuMs] = [nodeClock.now() - from, processorMs(target) - cpuFrom]
+  const woken = wakesBetween(wakesBefore, target.wakes?.())
   const lookedAgain = await fleet.ask({ ask: 'look' })
   const cost = between(before, await counter.count())
   await counter.close()
@@ -43,6 +44,11 @@ export async function quiet(
       { what: 'write-ahead log', samples: perMinute(cost.wal / 1000), unit: 'kB/min' },
       { what: 'database sessions opened', samples: perMinute(cost.sessions), unit: '/min' },
       { what: 'pings answered', samples: perMinute(pongs), unit: '/min', note: `of ${pings} sent` },
+      ...Object.entries(woken).map(([cause, times]) => ({
+        what: `hubs woken: ${cause}`,
+        samples: perMinute(times),
+        unit: '/min',
+      })),
       {
         what: 'control plane, share of one core',
         samples: [(cpuMs / tookMs) * 100],
@@ -52,4 +58,17 @@ export async function quiet(
     ],
     notes: [`Rows by table: ${JSON.stringify(cost.byTable)}.`],
   }
+}
+
+function wakesBetween(
+  before: Record<string, number> | undefined,
+  after: Record<string, number> | undefined,
+): Record<string, number> {
+  if (!before || !after) return {}
+  const causes = Object.entries(after).map(([cause, times]): [string, number] => [
+    cause,
+    times - (before[cause] ?? 0),
+  ])
+  const all = causes.reduce((sum, [, times]) => sum + times, 0)
+  return { 'for anything': all, ...Object.fromEntries(causes.filter(([, times]) => times > 0)) }
 }
