@@ -6,12 +6,12 @@ import type { Conclusion, Result } from '../core/outcome.ts'
 import type { Plan } from '../core/plan.ts'
 import type { Clock, Random } from '../core/ports.ts'
 import type { Shot } from '../core/shot.ts'
-import { systemsOf } from '../core/site.ts'
+import { machinesOf, systemsOf } from '../core/site.ts'
 import { systemState } from '../core/system-state.ts'
 import type { OpeningKey, VerifyingKey } from '../protocol/keys.ts'
 import type { Body } from '../protocol/report.ts'
 import { openSealed } from '../protocol/seal.ts'
-import { type DeviceName, Devices } from './devices.ts'
+import { type DeviceName, Devices, type DevicesInUse } from './devices.ts'
 import type { Link } from './drivers/driver.ts'
 import { Executor } from './executor.ts'
 import type { Journal } from './journal/journal.ts'
@@ -22,7 +22,7 @@ import { OrderDesk } from './order-desk.ts'
 import { createProofs } from './proofs.ts'
 import { resumeOrders } from './resume-orders.ts'
 import { SeenResets } from './seen-resets.ts'
-import { SiteHolder, type SiteVerdict } from './site-holder.ts'
+import { type HeldSite, SiteHolder, type SiteVerdict } from './site-holder.ts'
 import { Watcher } from './watcher.ts'
 import { Wiring } from './wiring.ts'
 
@@ -60,6 +60,9 @@ export class Agent {
   /** The last conclusion that stopped each server. */
   readonly #stopped = new Map<string, { result: Result; at: number }>()
   #configuring: Promise<void> = Promise.resolve()
+  /** The document by which all devices are set up, and a newer one that acts under way hold back in part. */
+  #inForce: HeldSite | undefined
+  #waiting: HeldSite | undefined
 
   constructor(options: AgentOptions) {
     this.#options = options
@@ -103,7 +106,7 @@ export class Agent {
         const stopped = course.kind === 'soft-reset-test' && ending.status === 'done'
         if (stopped) this.#seenResets.stopped(site, course.server)
       },
-      ended: ({ server }) => this.#showSystems(server),
+      ended: ({ server }) => this.#ended(server),
       failed: options.failed,
     })
     this.#desk = new OrderDesk({
@@ -162,6 +165,16 @@ export class Agent {
     return this.#configuring
   }
 
+  /** What waited for the end of this act is brought in line now. */
+  #ended(server: string): void {
+    this.#showSystems(server)
+    const held = this.#waiting
+    if (!held) return
+    this.#configuring = this.#configuring
+      .then(() => (held === this.#waiting ? this.#configure({ held }) : undefined))
+      .catch((error) => this.#options.failed(error))
+  }
+
   takeNotice(notice: HeardNotice): void {
     const site = this.#holder.held?.document
     const taken = site && this.#notices.take(site, notice)
@@ -192,9 +205,14 @@ export class Agent {
       return
     }
     const { revision, document } = verdict.held
-    const { faults, replaced } = await this.#devices.apply(document, (sealed, purpose) =>
-      this.#unseal(sealed, purpose),
+    const { faults, replaced, deferred } = await this.#devices.apply(
+      document,
+      (sealed, purpose) => this.#unseal(sealed, purpose),
+      this.#inUse(),
     )
+    this.#waiting = deferred ? verdict.held : undefined
+    if (!deferred) this.#inForce = verdict.held
+    if (deferred) faults.push('devices of acts under way are changed when these have ended')
     this.#watcher.apply(document)
     for (const machine of replaced) this.#watcher.forget(machine)
     const detail = faults.join('; ').slice(0, 2000)
@@ -204,6 +222,16 @@ export class Agent {
     for (const { name } of document.spec.servers) this.#showSystems(name)
     this.#wiring.show(document)
     this.#seenResets.show(document)
+  }
+
+  #inUse(): DevicesInUse {
+    const courses = this.#executor.list()
+    const servers = new Set(courses.map(({ server }) => server))
+    const planned = courses.flatMap(({ ladder }) => ladder?.plan.feeds ?? [])
+    const sites = [this.#inForce, this.#waiting].flatMap((held) => held?.document ?? [])
+    const machines = sites.flatMap(machinesOf)
+    const owned = machines.filter(({ name }) => servers.has(name)).flatMap(({ feeds }) => feeds)
+    return { machines: servers, pdus: new Set([...planned, ...owned].map(({ pdu }) => pdu)) }
   }
 
   async #unseal(sealed: string, purpose: string): Promise<string> {

@@ -1,17 +1,38 @@
 // How the executor reaches devices by name: every look comes back, and a device that is missing or silent
 // says nothing about power.
 import type { OutletLook, PowerLook } from '../core/ladder/ladder.ts'
+import type { Plan } from '../core/plan.ts'
 import type { Clock } from '../core/ports.ts'
-import type { Shot } from '../core/shot.ts'
+import type { Device, Shot } from '../core/shot.ts'
 import type { LogLook, LogQuestion } from '../core/supply-log.ts'
 import type { Devices } from './devices.ts'
 import type { Armed, OutletController, PowerController } from './drivers/driver.ts'
 
+/**
+ * Why a device is not the one that this reset was accepted for; undefined when it is. Another machine's word
+ * must neither complete a reset nor be shot at for it.
+ */
+export function refusePlace(devices: Devices, plan: Plan, device: Device): string | undefined {
+  if (device.kind === 'bmc') {
+    const { address, port } = plan.bmc
+    const place = devices.findPlace({ kind: 'bmc', name: plan.server })
+    if (!place || (place.address === address && place.port === port)) return undefined
+    return `the BMC of ${plan.server} is no longer the one at ${address} port ${port}`
+  }
+  const { pdu } = device
+  const place = devices.findPlace({ kind: 'pdu', name: pdu })
+  const feed = plan.feeds.find((planned) => planned.pdu === pdu)
+  if (!place || !feed || place.address === feed.pduAddress) return undefined
+  return `PDU ${pdu} is no longer the one at ${feed.pduAddress}`
+}
+
+/** `refusal`: why this device is not to be asked, by `refusePlace`; it then counts as silent. */
 export async function lookAtPower(
   devices: Devices,
   server: string,
   timeoutMs: number,
   clock: Clock,
+  refusal?: string,
 ): Promise<PowerLook> {
   const silent = (askedAt: number, detail: string): PowerLook => ({
     value: 'silent',
@@ -23,21 +44,25 @@ export async function lookAtPower(
     detail,
   })
   const askedAt = clock.now()
+  if (refusal !== undefined) return silent(askedAt, refusal)
   const controller = devices.findBmc(server)
   if (!controller) return silent(askedAt, 'no BMC is set up for this server')
   const reading = await controller.read(timeoutMs)
   return reading.value === 'silent' ? silent(reading.askedAt, reading.detail) : reading
 }
 
+/** `refusal`: as in `lookAtPower`. */
 export async function lookAtOutlets(
   devices: Devices,
   pdu: string,
   outlets: readonly number[],
   timeoutMs: number,
   clock: Clock,
+  refusal?: string,
 ): Promise<OutletLook> {
   const controller = devices.findPdu(pdu)
   const look = { pdu, askedAt: clock.now(), readAt: clock.wall() }
+  if (refusal !== undefined) return { ...look, outlets: undefined, detail: refusal }
   if (!controller) return { ...look, outlets: undefined, detail: `PDU ${pdu} is not set up` }
   const reading = await controller.read(outlets, timeoutMs)
   if (reading.value === 'silent') {

@@ -33,8 +33,20 @@ export interface DevicesOptions {
   bindingsFile: string
 }
 
+/** What acts under way were planned with: it stays as it is until they have ended (spec domain.md §8). */
+export interface DevicesInUse {
+  machines: ReadonlySet<string>
+  pdus: ReadonlySet<string>
+}
+
+export interface Place {
+  address: string
+  port: number
+}
+
 interface Held<Controller> {
   settings: string
+  place: Place
   controller: Controller
 }
 
@@ -58,29 +70,54 @@ export class Devices {
     return this.#pdus.get(name)?.controller
   }
 
+  /** Where a device is reached; undefined when it is not set up. */
+  findPlace({ kind, name }: DeviceName): Place | undefined {
+    return (kind === 'bmc' ? this.#bmcs : this.#pdus).get(name)?.place
+  }
+
   /**
-   * Brings the controllers in line with the document. Returns what could not be set up, one line each (the
-   * rest works), and the machines whose BMC is another one now.
+   * Brings the controllers in line with the document, those in use excepted. Returns what could not be set
+   * up, one line each (the rest works), the machines whose BMC is another one now, and whether anything in
+   * use has to be brought in line later.
    */
   async apply(
     site: SiteDocument,
     unseal: Unseal,
-  ): Promise<{ faults: string[]; replaced: string[] }> {
+    inUse: DevicesInUse,
+  ): Promise<{ faults: string[]; replaced: string[]; deferred: boolean }> {
     const faults: string[] = []
     const replaced: string[] = []
     const machines = machinesOf(site)
-    this.#outletNames = outletNamesOf(site)
-    this.#drop(this.#bmcs, (name) => machines.some((machine) => machine.name === name))
-    this.#drop(this.#pdus, (name) => site.spec.pdus.some((pdu) => pdu.name === name))
+    this.#outletNames = withNamesInUse(outletNamesOf(site), this.#outletNames, inUse)
+    const bmcsLeft = this.#drop(
+      this.#bmcs,
+      new Set(machines.map(({ name }) => name)),
+      inUse.machines,
+    )
+    const pdusLeft = this.#drop(
+      this.#pdus,
+      new Set(site.spec.pdus.map(({ name }) => name)),
+      inUse.pdus,
+    )
+    let deferred = bmcsLeft || pdusLeft
+    const ready = <C>(held: Held<C> | undefined, used: boolean, settings: string) => {
+      if (!held || held.settings === settings || !used) return true
+      deferred = true
+      return false
+    }
     for (const machine of machines) {
-      await attempt(faults, `BMC of ${machine.name}`, async () => {
-        if (await this.#applyBmc(machine, unseal)) replaced.push(machine.name)
+      const { name } = machine
+      if (!ready(this.#bmcs.get(name), inUse.machines.has(name), bmcSettings(machine))) continue
+      await attempt(faults, `BMC of ${name}`, async () => {
+        if (await this.#applyBmc(machine, unseal)) replaced.push(name)
       })
     }
     for (const pdu of site.spec.pdus) {
-      await attempt(faults, `PDU ${pdu.name}`, () => this.#applyPdu(pdu, unseal))
+      const { name } = pdu
+      if (!ready(this.#pdus.get(name), inUse.pdus.has(name), pduSettings(pdu))) continue
+      await attempt(faults, `PDU ${name}`, () => this.#applyPdu(pdu, unseal))
     }
-    return { faults, replaced }
+    return { faults, replaced, deferred }
   }
 
   async close(): Promise<void> {
@@ -88,20 +125,29 @@ export class Devices {
     await Promise.all(held.map(({ controller }) => controller.close()))
   }
 
+  /** True when something that should go is in use. */
   #drop<C extends { close(): Promise<void> }>(
     held: Map<string, Held<C>>,
-    keep: (name: string) => boolean,
-  ): void {
+    wanted: ReadonlySet<string>,
+    inUse: ReadonlySet<string>,
+  ): boolean {
+    let left = false
     for (const [name, { controller }] of held) {
-      if (keep(name)) continue
+      if (wanted.has(name)) continue
+      if (inUse.has(name)) {
+        left = true
+        continue
+      }
       held.delete(name)
       void controller.close()
     }
+    return left
   }
 
   /** True when a controller was replaced. */
-  async #applyBmc({ name, renamedFrom, bmc }: Machine, unseal: Unseal): Promise<boolean> {
-    const settings = JSON.stringify(bmc)
+  async #applyBmc(machine: Machine, unseal: Unseal): Promise<boolean> {
+    const { name, renamedFrom, bmc } = machine
+    const settings = bmcSettings(machine)
     const held = this.#bmcs.get(name)
     if (held?.settings === settings) return false
     const password = await unseal(bmc.password.sealed, SEAL_PURPOSE.bmcPassword)
@@ -126,14 +172,15 @@ export class Devices {
         heard: (askedAt) => events.heard(device, askedAt),
       },
     })
-    this.#bmcs.set(name, { settings, controller })
+    const { address, port } = bmc
+    this.#bmcs.set(name, { settings, place: { address, port }, controller })
     controller.start()
     return held !== undefined
   }
 
   async #applyPdu(pdu: Pdu, unseal: Unseal): Promise<void> {
     const { name, snmp: sealed, renamedFrom: _, ...driven } = pdu
-    const settings = JSON.stringify([driven, sealed])
+    const settings = pduSettings(pdu)
     const held = this.#pdus.get(name)
     if (held?.settings === settings) return
     const snmp = await openSnmp(sealed, unseal)
@@ -152,9 +199,29 @@ export class Devices {
         heard: (askedAt) => events.heard(device, askedAt),
       },
     })
-    this.#pdus.set(name, { settings, controller })
+    const { address, port } = pdu
+    this.#pdus.set(name, { settings, place: { address, port }, controller })
     controller.start()
   }
+}
+
+const bmcSettings = ({ bmc }: Machine) => JSON.stringify(bmc)
+
+function pduSettings({ snmp, renamedFrom: _, ...driven }: Pdu): string {
+  return JSON.stringify([driven, snmp])
+}
+
+/** The names by which outlets in use were cut are those by which they come back. */
+function withNamesInUse(
+  names: Map<string, string>,
+  before: ReadonlyMap<string, string>,
+  { pdus }: DevicesInUse,
+): Map<string, string> {
+  const used = (outlet: string) => pdus.has(outlet.slice(0, outlet.lastIndexOf('/')))
+  return new Map([
+    ...[...names].filter(([outlet]) => !used(outlet)),
+    ...[...before].filter(([outlet]) => used(outlet)),
+  ])
 }
 
 /** The names that outlets must have, by `PDU/NUMBER`. */

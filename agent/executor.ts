@@ -3,10 +3,11 @@
 // effect").
 import type { Course, Move } from '../core/course.ts'
 import type { Action, Input, Ladder, Moment } from '../core/ladder/ladder.ts'
+import { BMC } from '../core/ladder/turn.ts'
 import type { OperationEnding } from '../core/operation.ts'
 import type { Conclusion } from '../core/outcome.ts'
 import type { Cancel, Clock } from '../core/ports.ts'
-import type { Shot, ShotAnswer } from '../core/shot.ts'
+import type { Device, Shot, ShotAnswer } from '../core/shot.ts'
 import type { LogLook } from '../core/supply-log.ts'
 import type { Body } from '../protocol/report.ts'
 import {
@@ -15,6 +16,7 @@ import {
   lookAtOutlets,
   lookAtPower,
   probe,
+  refusePlace,
   waitForWay,
 } from './device-access.ts'
 import type { Devices } from './devices.ts'
@@ -22,6 +24,10 @@ import type { LooseShots } from './loose.ts'
 
 /** An effect leaves only while the decision for it is this fresh: a paused machine must not shoot late. */
 export const INTENT_FRESH_MS = 200
+/** A timer that is this late tells that the whole process stood still. */
+const STOOD_STILL_MS = 250
+/** Then what came meanwhile is read before anybody is called silent. */
+const CATCH_UP_MS = 20
 /** How often a stale intent is written again before the shot counts as never sent. */
 const INTENT_ATTEMPTS_MAX = 10
 
@@ -119,24 +125,33 @@ export class Executor {
     const { order, wakeAt } = running.course
     if (wakeAt === undefined || !this.#running.has(order)) return
     running.wake = this.#options.clock.after(wakeAt - this.#options.clock.now(), () =>
-      this.give(order, { type: 'tick' }),
+      this.#wake(running, wakeAt),
     )
+  }
+
+  #wake(running: Running, dueAt: number): void {
+    const { clock } = this.#options
+    const tick = () => this.give(running.course.order, { type: 'tick' })
+    if (clock.now() - dueAt < STOOD_STILL_MS) return tick()
+    running.wake = clock.after(CATCH_UP_MS, tick)
   }
 
   #act(running: Running, action: Action): void {
     const { devices, clock } = this.#options
     const { order, server } = running.course
+    const refusal = (device: Device) => this.#refusePlace(running.course, device)
     switch (action.type) {
       case 'fire':
         return
       case 'look-at-power':
-        void lookAtPower(devices, server, action.timeoutMs, clock).then((look) =>
+        void lookAtPower(devices, server, action.timeoutMs, clock, refusal(BMC)).then((look) =>
           this.give(order, { type: 'power', look }),
         )
         return
       case 'look-at-outlets': {
         const { pdu, outlets, timeoutMs } = action
-        void lookAtOutlets(devices, pdu, outlets, timeoutMs, clock).then((look) =>
+        const why = refusal({ kind: 'outlet', pdu, outlet: 0 })
+        void lookAtOutlets(devices, pdu, outlets, timeoutMs, clock, why).then((look) =>
           this.give(order, { type: 'outlets', look }),
         )
         return
@@ -253,20 +268,28 @@ export class Executor {
       this.#answered(course, shot, 'unreachable', 'no longer wanted')
       return true
     }
-    const armed = armShot(devices, server, shot)
+    const refusal = this.#refusePlace(course, shot.device)
+    const armed = refusal === undefined ? armShot(devices, server, shot) : { detail: refusal }
     if ('detail' in armed) {
       this.#answered(course, shot, 'unreachable', armed.detail)
       return true
     }
-    const sentAt = clock.now()
+    // Before it is fired: its answer may come within.
+    loose.add({ order, server, shot, stops, sentAt: clock.now() })
     const sent = armed.fire(
       () => clock.now() - askedAt <= INTENT_FRESH_MS,
       (answer) => this.#answered(course, shot, answer.kind, answer.detail),
     )
-    if (!sent) return false
-    loose.add({ order, server, shot, stops, sentAt })
+    if (!sent) {
+      loose.answered(order, shot.id)
+      return false
+    }
     if (shot.rung === 'pdu') this.#cutAtMs.set(server, clock.wallMs())
     return true
+  }
+
+  #refusePlace({ ladder }: Course, device: Device): string | undefined {
+    return ladder && refusePlace(this.#options.devices, ladder.plan, device)
   }
 
   #answered(course: Course, shot: Shot, answer: ShotAnswer, detail: string): void {

@@ -340,9 +340,14 @@ export class SiteOnLab {
     return view
   }
 
+  /** Where stop notices are heard, on 127.0.0.1. */
+  get noticePort(): number {
+    return this.#noticePort
+  }
+
   /** The password that the room gave to the BMC of this machine. */
   bmcPassword(server: string): string {
-    return this.#secrets.get(`bmc-${server}`) ?? ""
+    return this.#secrets.get(`bmc-${server}`) ?? ''
   }
 
   /** Waits until a restore or test has ended. */
