@@ -183,7 +183,11 @@ export class Agent {
     const running = this.#executor.findByServer(server)
     const ladder = running?.ladder
     const testing = running?.kind === 'soft-reset-test'
-    const order = ladder?.order ?? (testing ? running.order : null)
+    const under = ladder?.order ?? (testing ? running.order : null)
+    // One that lay unread since long before the request tells of an earlier boot, perhaps.
+    const since = ladder?.startedAt ?? notice.at
+    const now = this.#options.clock.now()
+    const order = notice.at >= since || this.#notices.findFresh(server, now) ? under : null
     if (taken.begins || testing || (ladder && !hasNotice(ladder, notice.address))) {
       const { address, port, at } = notice
       const mono = { bootId: this.#options.bootId, ms: at }

@@ -2,7 +2,7 @@
 // whose they are is the owner's question, by core/stop-notice.ts.
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
-import type { Clock } from '../../core/ports.ts'
+import type { Cancel, Clock } from '../../core/ports.ts'
 import { canonicalAddress } from '../../core/stop-notice.ts'
 
 export const STOP_NOTICE_PORT = 7410
@@ -10,12 +10,18 @@ const MAGIC = 0x1b30_2a40
 const VERSION = 1
 const LENGTH = 8
 const REJECTED_EVERY_MS = 10_000
+/** How often the process shows that it turns, and how late that may be before it counts as a standstill. */
+const TURNS_EVERY_MS = 250
+const STOOD_STILL_MS = 1000
 
 export interface StopNotice {
   /** Source address; an IPv4 address is never spelt as a mapped IPv6 one. */
   address: string
   port: number
-  /** Monotonic ms at which it was read from the socket. */
+  /**
+   * Monotonic ms at which it was read from the socket; after a standstill of this process the instant at which
+   * the socket was last known to be empty, since it may have lain there all the while.
+   */
   at: number
   /** Wall clock, RFC 3339. */
   wall: string
@@ -62,16 +68,44 @@ export async function createStopNoticeListener(
   const port = options.port ?? STOP_NOTICE_PORT
   const socket = await bindSocket(options.address, port)
   const reject = rejectionLimit(options)
+  const drained = watchTurns(clock)
   socket.on('error', (error) => reject('', `socket error: ${error.message}`))
   socket.on('message', (bytes: Buffer, from: RemoteInfo) => {
     const address = plainAddress(from.address)
     const refusal = refuseStopNotice(bytes)
     if (refusal !== undefined) reject(address, refusal)
-    else options.heard({ address, port: from.port, at: clock.now(), wall: clock.wall() })
+    else options.heard({ address, port: from.port, at: drained.lastAt(), wall: clock.wall() })
   })
   return {
     port: socket.address().port,
-    close: () => new Promise((resolve) => socket.close(() => resolve())),
+    close: () => {
+      drained.stop()
+      return new Promise((resolve) => socket.close(() => resolve()))
+    },
+  }
+}
+
+/**
+ * Tells since when a datagram that is read now may have been waiting: since now, or since the process stood
+ * still. Doubt stays for one turn more, in which all that had gathered is read.
+ */
+function watchTurns(clock: Clock) {
+  let turnedAt = clock.now()
+  let doubtSince: number | undefined
+  let cancel: Cancel = () => {}
+  const turn = () => {
+    const now = clock.now()
+    doubtSince = now - turnedAt > STOOD_STILL_MS ? turnedAt : undefined
+    turnedAt = now
+    cancel = clock.after(TURNS_EVERY_MS, turn)
+  }
+  cancel = clock.after(TURNS_EVERY_MS, turn)
+  return {
+    lastAt: () => {
+      const now = clock.now()
+      return doubtSince ?? (now - turnedAt > STOOD_STILL_MS ? turnedAt : now)
+    },
+    stop: () => cancel(),
   }
 }
 

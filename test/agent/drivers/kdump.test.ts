@@ -110,6 +110,36 @@ test('what is no notice is dropped, counted, and told at most every ten seconds'
   expect(rejections[1]).toMatchObject({ count: 3, reason: '2 bytes, a stop notice has 8' })
 })
 
+test('a notice that may have lain unread while the process stood still is as old as that may be', async () => {
+  let now = 0
+  let turn: () => void = () => {}
+  const clock: Clock = {
+    ...nodeClock,
+    now: () => now,
+    after: (_, callback) => {
+      turn = callback
+      return () => {}
+    },
+  }
+  const { listener, notices } = await listen({ clock })
+  const read = async () => {
+    const { length } = notices
+    await send(listener.port, CAPTURED)
+    await expect.poll(() => notices.length).toBe(length + 1)
+    return notices.at(-1)?.at
+  }
+  now = 600
+  expect(await read()).toBe(600)
+  turn()
+  now = 60_000
+  expect(await read(), 'read before the first turn').toBe(600)
+  turn()
+  expect(await read(), 'read in the first turn').toBe(600)
+  now = 60_250
+  turn()
+  expect(await read()).toBe(60_250)
+})
+
 test('a port that is taken is an error at once', async () => {
   const { listener } = await listen({ address: '127.0.0.1' })
   const again = createStopNoticeListener({

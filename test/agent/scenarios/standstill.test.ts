@@ -80,6 +80,19 @@ test.skipIf(!ipmiSimInstalled)(
     }),
 )
 
+test('a stop notice that may have lain unread since long before the request is no answer to it', async () => {
+  const lab = await SiteOnLab.open([{ name: 'A', feeds: 0, kdump: { enabled: false } }])
+  try {
+    const order = await lab.order({ server: 'A' })
+    const { systemAddress: address = '' } = lab.room.getServer('A')
+    const at = nodeClock.now() - 31_000
+    lab.agent.takeNotice({ address, port: 7410, at, wall: nodeClock.wall() })
+    expect(await ended(lab, order)).toMatchObject({ result: 'REBOOT', fenced: true })
+  } finally {
+    await lab.close()
+  }
+})
+
 test.skipIf(!ipmiSimInstalled)(
   'a standstill between the intent and the effect sends nothing late and nothing twice',
   () =>
