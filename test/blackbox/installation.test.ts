@@ -9,10 +9,9 @@ import { expiryTests, placeOrderForNobody, type WaitingOrder } from './running/e
 import { ladderTests } from './running/ladders.ts'
 import { outageTests } from './running/outages.ts'
 import { twoEntriesTests } from './running/two-entries.ts'
-import { onTarget, targetName } from './targets.ts'
+import { LONG, onTarget, targetName } from './targets.ts'
 
-/** The longer one belongs to `npm run kills`. */
-const AWAY_MS = process.env['PALISADE_KILLS'] === undefined ? 4000 : 30_000
+const AWAY_MS = LONG ? 30_000 : 4000
 
 onTarget('an installation', () => {
   const closing = new Closing()

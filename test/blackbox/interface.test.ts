@@ -8,6 +8,7 @@ import { exerciseTests } from './interface/exercises.ts'
 import { hostileTests } from './interface/hostile-agent.ts'
 import { httpTests } from './interface/http.ts'
 import { linkTests } from './interface/link.ts'
+import { operatorLogTests } from './interface/operator-log.ts'
 import { replacedAgentTests } from './interface/replaced-agent.ts'
 import { resetTests } from './interface/resets.ts'
 import { restoreTests } from './interface/restores.ts'
@@ -33,6 +34,7 @@ onTarget('the interface', () => {
   drillTests(on)
   exerciseTests(on)
   auditTests(on)
+  operatorLogTests(on)
   linkTests(on)
   replacedAgentTests(on)
   hostileTests(on)

@@ -26,6 +26,9 @@ export interface Target extends Entry {
   startSecond?(): Promise<Entry>
 }
 
+/** Set by `npm run kills`: what takes too long for `npm test` runs too. */
+export const LONG = process.env['PALISADE_KILLS'] !== undefined
+
 export const targetName = inject('target')
 
 /** A suite that needs the target, skipped where its database is not installed. */

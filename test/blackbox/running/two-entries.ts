@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ResetView } from '../../../protocol/reset-view.ts'
 import { Api } from '../../e2e/api.ts'
 import { type Installation, Watched } from '../installation.ts'
-import type { Entry } from '../targets.ts'
+import { type Entry, LONG, targetName } from '../targets.ts'
 import { expectFencedOnce } from './timing.ts'
 
 const HARD = { site: 'lab', target: { server: 'PSERVER5' }, mode: 'hard', reason: 'two entries' }
@@ -73,6 +73,20 @@ export function twoEntriesTests(on: () => Installation): void {
       await expectFencedOnce(end, fifth)
       expect(await first.view(accepted.id)).toEqual(end)
     })
+
+    // By the look that every hub takes at its silent links.
+    if (LONG && targetName === 'node-postgres') {
+      test('find what the other accepted even if no agent dials anew', async () => {
+        moveTo(all.target)
+        await all.startAgentAnew()
+        const fifth = await watch('PSERVER5')
+        const accepted = await second.reset(HARD)
+        expect(accepted.detail).toContain(NO_AGENT)
+        await expectFencedOnce(await first.end(accepted.id, 55_000), fifth)
+        moveTo(entry)
+        await all.startAgentAnew()
+      })
+    }
 
     test('lose nothing that one sends into a link that is dead, nor send it twice', async () => {
       // The second goes on believing in its link, and the agent is at the first.
