@@ -20,6 +20,8 @@ const TASKS = {
   bench: ['test/bench/main.ts'],
   'bench:fleet': ['test/bench/fleet/main.ts'],
   crash: ['test/crash/main.ts'],
+  'sim:votes': ['test/sim/votes/main.ts'],
+  'sim:planted': ['test/sim/planted/main.ts'],
   kills: ['test/blackbox/kills/main.ts'],
   check: ['scripts/check.ts'],
   format: ['node_modules/@biomejs/biome/bin/biome', 'check', '--write', '.'],

@@ -22,6 +22,7 @@ import {
   envelope,
   learnHeads,
   mayStand,
+  rollBack,
   stepDown,
   store,
   type Turn,
@@ -125,6 +126,8 @@ export function hearAnswer(
   const { state } = turn
   const { to, granted, promiseMs, refusal } = answered
   if (to.start !== state.start) return
+  // Never sent in this start: an earlier one, of a disk that is gone, had the same number.
+  if ((answered.newest ?? 0) > state.number) return rollBack(turn)
   const asked = state.asks.find(({ number }) => number === to.number)
   if (asked?.to !== from) return
   state.asks = state.asks.filter((other) => other !== asked)

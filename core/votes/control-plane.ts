@@ -154,6 +154,8 @@ function judged(row: VoteRow, message: ToControlPlane, refusal?: Refusal): Judge
     starts: row.starts,
   }
   if (refusal) answer.refusal = refusal
+  const newest = row.newest[message.agent]
+  if (refusal === 'overtaken' && newest?.start === message.start) answer.newest = newest.number
   if (refusal === 'held' && row.waiting) answer.ticket = row.waiting.ticket
   return { row, answer }
 }

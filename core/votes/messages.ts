@@ -61,7 +61,7 @@ export type Refusal =
   | 'not-echoed'
   /** The control plane's vote is with the other agent. */
   | 'held'
-  /** A later message of the same agent was here first. */
+  /** This message, or a later one of the same agent, was here before. */
   | 'overtaken'
 
 export interface Verdict {
@@ -69,6 +69,8 @@ export interface Verdict {
   to: { start: number; number: number }
   granted: boolean
   refusal?: Refusal
+  /** With `overtaken`: the newest number of that start that was here before. */
+  newest?: number
   /** How long the vote is promised. */
   promiseMs: number
 }

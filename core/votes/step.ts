@@ -28,7 +28,7 @@ import {
   PEER_PROMISE_MS,
   RENEW_EVERY_MS,
 } from './terms.ts'
-import { answer, envelope, startAnew, stepDown, store, type Turn, turnOf, win } from './turn.ts'
+import { answer, envelope, rollBack, stepDown, store, type Turn, turnOf, win } from './turn.ts'
 import { voteStored } from './voter.ts'
 import { mustSettle, peerOf, seatOf } from './voters.ts'
 import { changeVoters, votersChanged, votersStored } from './voters-change.ts'
@@ -184,10 +184,7 @@ function journalGrew(turn: Turn, heads: ByAgent, committed: ByAgent): void {
   state.committed = merged(state.committed, committed)
   state.told = merged(state.told, committed)
   if (state.peerHeads && covers(state.heads, state.peerHeads)) state.reachedPeer = true
-  if (state.rolledBack) {
-    if (covers(state.heads, state.told)) startAnew(turn)
-    return
-  }
+  if (state.rolledBack) return rollBack(turn)
   win(turn)
   if (state.heldStandDown > 0 && state.role.name === 'follower') state.tryAt = now
 }

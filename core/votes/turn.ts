@@ -173,16 +173,19 @@ export function learnOwnPast(turn: Turn, from: Voter, starts: ByAgent, heads: By
   const fewerStarts = (starts[state.me] ?? 0) > state.start
   const fewerRecords = (heads[state.me] ?? 0) > (state.heads[state.me] ?? 0)
   if (fewerStarts || fewerRecords) {
-    state.rolledBack = true
     state.told = merged(state.told, heads)
     store(turn, { starts: merged(state.ballot.starts, starts) })
-    if (state.role.name !== 'follower') stepDown(turn, 'rolled-back')
   }
-  if (!state.rolledBack) return
-  if (covers(state.heads, state.told)) startAnew(turn)
-  else if (!covers(state.heads, heads)) turn.effects.push({ type: 'fetch', from, heads })
+  if (fewerStarts || fewerRecords || state.rolledBack) rollBack(turn)
+  if (!state.rolledBack || covers(state.heads, heads)) return
+  turn.effects.push({ type: 'fetch', from, heads })
 }
 
-export function startAnew({ state, effects }: Turn): void {
-  effects.push({ type: 'restart', startAbove: state.ballot.starts[state.me] ?? 0 })
+export function rollBack(turn: Turn): void {
+  const { state, effects } = turn
+  state.rolledBack = true
+  if (state.role.name !== 'follower') stepDown(turn, 'rolled-back')
+  if (!covers(state.heads, state.told)) return
+  const startAbove = Math.max(state.start, state.ballot.starts[state.me] ?? 0)
+  effects.push({ type: 'restart', startAbove })
 }

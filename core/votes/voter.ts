@@ -7,15 +7,12 @@ import { answer, stepDown, store, type Turn } from './turn.ts'
 export function hearAsk(turn: Turn, ask: Ask): void {
   const { state } = turn
   const lastAnswered = state.peerAnswered
-  // Sent again by the network, or overtaken: its answer is out already, or nobody waits for it.
-  if (ask.start === state.peerStart && ask.number <= lastAnswered) return
-  if (ask.start >= state.peerStart) state.peerAnswered = ask.number
-  const refusal = judge(turn, ask, lastAnswered)
-  const verdict: Verdict = {
-    to: { start: ask.start, number: ask.number },
-    granted: refusal === undefined,
-    promiseMs: PEER_PROMISE_MS,
-  }
+  const to = { start: ask.start, number: ask.number }
+  const again = ask.start === state.peerStart && ask.number <= lastAnswered
+  if (ask.start >= state.peerStart && !again) state.peerAnswered = ask.number
+  const refusal = again ? 'overtaken' : judge(turn, ask, lastAnswered)
+  const verdict: Verdict = { to, granted: refusal === undefined, promiseMs: PEER_PROMISE_MS }
+  if (again) verdict.newest = lastAnswered
   if (refusal) verdict.refusal = refusal
   if (refusal || ask.preliminary) return answer(turn, verdict)
   vote(turn, ask, verdict)

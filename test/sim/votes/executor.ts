@@ -111,7 +111,8 @@ export class Executor {
     if (state === undefined) return
     const byProof = basisOf(state, clock.now()) === 'peer-off'
     const pausedSince = machine.vmPauses > (byProof ? 0 : vmPauses)
-    const gap = machine.gap
+    // Without acknowledgements nobody else has any history to miss.
+    const gap = machine.gap || !site.rules.acknowledged
     site.watch.sent({ machine, epoch, gap, pausedSince }, seq)
     this.#journalAnswer(seq + 1)
   }

@@ -79,7 +79,7 @@ export class Machine {
   }
 
   slew(): void {
-    this.clock.slew(this.site.chance.between(...RATES))
+    this.clock.slew(this.#rate())
     this.#plan()
   }
 
@@ -238,6 +238,8 @@ export class Machine {
       }
       case 'act':
         this.gap = effect.gap
+        // Who takes over has something to do.
+        site.schedule.after(0, () => this.run(() => this.executor.attempt()))
         site.watch.acts += 1
         return site.log(
           `${this.name} ACTS in ${effect.epoch} by ${effect.basis}${effect.gap ? ', gap' : ''}`,
@@ -347,8 +349,14 @@ export class Machine {
     })
   }
 
+  /** The ends of the range more often than the middle. */
+  #rate(): number {
+    const { chance } = this.site
+    return chance.happens(0.5) ? chance.pick(RATES) : chance.between(...RATES)
+  }
+
   #freshClock(): Clock {
     const { schedule, chance } = this.site
-    return new Clock(schedule, chance.between(0, 100_000), chance.between(...RATES))
+    return new Clock(schedule, chance.between(0, 100_000), this.#rate())
   }
 }

@@ -7,6 +7,7 @@ import type { Site } from './site.ts'
 export type Fault =
   | 'cut'
   | 'isolate'
+  | 'orphan'
   | 'stop'
   | 'pause-vm'
   | 'kill'
@@ -46,6 +47,8 @@ export const FAULTS: Profile['faults'] = {
   'move-hub': 4,
 }
 
+const BURSTS = 0.3
+
 const STORMY: Weather = { loss: 0.01, late: 0.5, duplicate: 0.03, slow: 0.05, slowMs: 700 }
 
 export const PROFILES = {
@@ -67,6 +70,14 @@ export const PROFILES = {
     bootMs: [300, 3000],
     shoots: true,
   },
+  /** The active alone is cut off again and again, and its standby is killed or comes back at that moment. */
+  leases: {
+    faults: { isolate: 45, orphan: 25, kill: 30, slew: 15, stop: 10, management: 4 },
+    everyMs: 1800,
+    weather: { ...STORMY, slow: 0.2, slowMs: 1200 },
+    bootMs: [300, 3000],
+    shoots: false,
+  },
   /** With pauses that stop the clock: an acknowledgement asked for before one is excused, nothing else. */
   pauses: {
     faults: { ...FAULTS, 'pause-vm': 30 },
@@ -83,6 +94,8 @@ export class Storm {
   readonly #site: Site
   readonly #profile: Profile
   #blows = false
+  /** One disk at a time is lost: of two, what both forget nobody can tell. */
+  #restored = false
 
   constructor(site: Site, profile: Profile) {
     this.#site = site
@@ -92,6 +105,7 @@ export class Storm {
 
   begin(): void {
     this.#blows = true
+    this.#restored = false
     this.#site.network.weather = this.#profile.weather
     this.#site.controlPlane.slow = true
     this.#next()
@@ -116,7 +130,9 @@ export class Storm {
 
   #next(): void {
     const { schedule, chance } = this.#site
-    schedule.after(chance.about(this.#profile.everyMs), () => {
+    // Misfortunes come together: what each rule guards against mostly takes two.
+    const soon = chance.happens(BURSTS)
+    schedule.after(soon ? chance.between(0, 500) : chance.about(this.#profile.everyMs), () => {
       if (!this.#blows) return
       this.#strike(this.#pick())
       this.#next()
@@ -141,6 +157,8 @@ export class Storm {
         return this.#cutLink()
       case 'isolate':
         return this.#isolate(machine)
+      case 'orphan':
+        return this.#orphan(machine)
       case 'stop':
       case 'pause-vm':
         return this.#pause(machine, fault)
@@ -205,6 +223,23 @@ export class Storm {
     this.#cut(links, chance.about(chance.pick([4000, 9000, 30_000])))
   }
 
+  /** One agent is cut off, and the other restarts at that moment. */
+  #orphan({ place, other }: Machine): void {
+    const { chance, schedule } = this.#site
+    this.#cut(
+      [
+        [0, 1],
+        [1, 0],
+        [place, 2],
+        [2, place],
+      ],
+      chance.between(1000, 4000),
+    )
+    if (!other.up || other.vmPaused) return
+    other.kill()
+    schedule.after(chance.between(20, 300), () => other.start())
+  }
+
   #cut(links: readonly (readonly [Place, Place])[], forMs: number): void {
     const { network, log } = this.#site
     log(`cut ${links.map(([from, to]) => `${'abC'[from]}>${'abC'[to]}`).join(' ')}`)
@@ -231,7 +266,7 @@ export class Storm {
     if (!machine.up || machine.vmPaused) return
     machine.kill()
     const { chance, schedule } = this.#site
-    const ms = chance.happens(0.6) ? chance.between(100, 900) : chance.about(6000)
+    const ms = chance.happens(0.6) ? chance.between(20, 900) : chance.about(6000)
     schedule.after(ms, () => machine.start())
   }
 
@@ -254,14 +289,15 @@ export class Storm {
   #restore(machine: Machine): void {
     const { backup } = machine
     const signed = machine.disk.ballot.stoodDown > 0 || machine.state?.ballot.stoodDown
-    if (backup === undefined || !machine.powered || signed) return
-    const { schedule, chance, log, watch, controlPlane } = this.#site
+    if (backup === undefined || !machine.powered || signed || this.#restored) return
+    this.#restored = true
+    const { schedule, chance, log, watch } = this.#site
     machine.cutPower()
     schedule.after(LATE_MS_MAX + chance.about(6000), () => {
       if (machine.powered) return
       log(`${machine.name} is restored from a backup`)
       machine.disk = backup
-      watch.restored(machine, controlPlane.stored[machine.name] ?? 0)
+      watch.restored(machine)
       machine.powerOn()
     })
   }

@@ -87,9 +87,12 @@ export class Watch {
     this.#records[place] = seq
   }
 
-  /** A disk came back from a backup: what nobody else has is gone with it, and cannot be asked for. */
-  restored({ name, place, other }: Machine, elsewhere: number): void {
-    const left = Math.max(other.disk.heads[name] ?? 0, elsewhere)
+  /**
+   * A disk came back from a backup. What the other agent has not is out of both agents' reach: the control
+   * plane may have it, but a pair that agrees does not ask it.
+   */
+  restored({ name, place, other }: Machine): void {
+    const left = other.disk.heads[name] ?? 0
     this.#records[place] = Math.min(this.#records[place] ?? 0, left)
   }
 
