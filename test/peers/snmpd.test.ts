@@ -1,5 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Answer } from '../../agent/drivers/driver.ts'
 import type { SnmpAccess } from '../../agent/drivers/snmp/outlet-controller.ts'
@@ -154,6 +156,27 @@ test.each([
     expect(JSON.stringify(links)).not.toMatch(/mistaken-one|pass123/)
   },
 )
+
+test('an SNMPv3 user that was known, and for a while is not, is tried again', async () => {
+  const peer = await peerOf('ibm')
+  const { pdu } = await connected(peer, 'ibm-ipdu', V3_SHA)
+  const file = join(peer.directory, 'snmpd.conf')
+  const whole = readFileSync(file, 'utf8')
+  const serve = async (conf: string) => {
+    await peer.stop()
+    rmSync(join(peer.directory, 'var'), { recursive: true })
+    mkdirSync(join(peer.directory, 'var'), { mode: 0o700 })
+    writeFileSync(file, conf)
+    await peer.start()
+  }
+  await serve(whole.replace(/^createUser .*\n/gm, ''))
+  await expect.poll(() => pdu.link, { timeout: 10_000 }).toMatchObject({ state: 'down' })
+  await expect.poll(() => pdu.link.detail, { timeout: 10_000 }).toContain('Unknown User Name')
+  expect(pdu.link.permanent).toBe(false)
+  await serve(whole)
+  await expect.poll(() => pdu.link.state, { timeout: 15_000 }).toBe('up')
+  expect((await fire(pdu, 1, 'off')).kind).toBe('accepted')
+}, 40_000)
 
 test('a wrong SNMPv3 privacy password is silence, and the link says what to look at', async () => {
   const peer = await peerOf('ibm')

@@ -36,6 +36,8 @@ export class DeviceLink {
   #started = false
   #closed = false
   #attempts = 0
+  /** These credentials have worked: a device that restarts may not know its users for a moment. */
+  #accepted = false
   #timer: Cancel | undefined
   #silence: Cancel | undefined
   #waiters = new Set<() => void>()
@@ -125,6 +127,7 @@ export class DeviceLink {
     if (this.#closed || this.#session !== session) return
     if ('device' in found) {
       this.device = found.device
+      this.#accepted = true
       this.#attempts = 0
       this.#silence?.()
       this.#silence = undefined
@@ -136,7 +139,8 @@ export class DeviceLink {
   }
 
   /** Down, and another attempt later unless that is pointless. */
-  #fail(detail: string, permanent: boolean): void {
+  #fail(detail: string, pointless: boolean): void {
+    const permanent = pointless && !this.#accepted
     this.#timer?.()
     this.#silence?.()
     this.#silence = undefined
