@@ -24,6 +24,8 @@ export interface LocalWorker {
   url: string
   /** Puts the object of a site to sleep, as the platform does; its connections stay. */
   evict(site: string): Promise<void>
+  /** Lets one of the triggers of `wrangler.toml` come now. */
+  trigger(cron: string): Promise<void>
   stop(): Promise<void>
 }
 
@@ -77,6 +79,10 @@ export async function startLocalWorker(options: LocalWorkerOptions): Promise<Loc
         name: site,
         webSockets: 'hibernate',
       }),
+    async trigger(cron) {
+      const { outcome } = await (await runtime().getWorker(WORKER)).scheduled({ cron })
+      if (outcome !== 'ok') throw new Error(`the trigger ended with ${outcome}`)
+    },
     stop: () => worker.dispose(),
   }
 }
@@ -90,6 +96,9 @@ function withPassword(databaseUrl: string): string {
 
 /** What of the runtime below wrangler is used here. */
 interface Runtime {
+  getWorker(
+    worker: string,
+  ): Promise<{ scheduled(options: { cron: string }): Promise<{ outcome: string }> }>
   unsafeEvictDurableObject(
     worker: string,
     className: string,

@@ -89,6 +89,7 @@ export class SiteHub extends PlaneObject {
       presence: async (site) =>
         isOwn(site) ? (await this.#open()).presence() : await elsewhere.presence(site),
       accept: (request) => this.#accept(plane, request),
+      here: async (site) => (isOwn(site) ? await this.#open() : undefined),
     }
   }
 

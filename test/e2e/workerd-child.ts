@@ -3,7 +3,7 @@ import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startLocalWorker } from '../../scripts/local-worker.ts'
 
-export type ToChild = { id: number; evict: string }
+export type ToChild = { id: number; act: 'evict' | 'trigger'; of: string }
 export type FromChild = { url: string } | { id: number; fault?: string }
 
 const [directory = '', port = '0'] = process.argv.slice(2)
@@ -16,8 +16,8 @@ const worker = await startLocalWorker({
 })
 const tell = (message: FromChild) => process.send?.(message)
 
-process.on('message', ({ id, evict }: ToChild) => {
-  worker.evict(evict).then(
+process.on('message', ({ id, act, of }: ToChild) => {
+  worker[act](of).then(
     () => tell({ id }),
     (error: unknown) => tell({ id, fault: String(error) }),
   )

@@ -44,6 +44,8 @@ export interface Workerd {
   start(): Promise<void>
   /** Puts the object of a site to sleep as the platform does; waits until its database connections are idle. */
   evict(site: string): Promise<void>
+  /** Lets a trigger of `wrangler.toml` come now; resolves when it has been dealt with. */
+  trigger(cron: string): Promise<void>
   /** What an object was woken for until now; looks only at the log. */
   wakes(object: string): Wake[]
   stop(): Promise<void>
@@ -64,7 +66,7 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
   const port = options.port ?? (await freeTcpPort())
   let child = await launch(directory, port, databaseUrl, variables)
   let asked = 0
-  const evict = (site: string) => {
+  const ask = (act: ToChild['act'], of: string) => {
     const id = ++asked
     const target = child
     return new Promise<void>((resolve, reject) => {
@@ -80,7 +82,7 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
       const onExit = () => settle('the Worker ended')
       target.on('message', onMessage)
       target.on('exit', onExit)
-      target.send({ id, evict: site } satisfies ToChild)
+      target.send({ id, act, of } satisfies ToChild)
     })
   }
   const log = () => {
@@ -97,7 +99,8 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
     async start() {
       child = await launch(directory, port, databaseUrl, variables)
     },
-    evict,
+    evict: (site) => ask('evict', site),
+    trigger: (cron) => ask('trigger', cron),
     stop: () => stop(child),
   }
 }
@@ -146,6 +149,8 @@ async function launch(
   )
   await Promise.race([once(child, 'message', { signal }), exit])
   ended.abort()
+  // The first request of all loads the Worker.
+  await fetch(`http://127.0.0.1:${port}/healthz`, { signal })
   return child
 }
 
