@@ -84,6 +84,8 @@ export function stood(turn: Turn, epoch: number): void {
 export function candidacyOver(turn: Turn): void {
   const { state, now } = turn
   const asked = state.role.name
+  win(turn)
+  if (state.role.name === 'active') return
   state.role = FOLLOWER
   state.tryAt = now + tryAgainMs(state)
   if (asked !== 'pre-candidate' || state.peerOffUntil <= now || !mayStand(state, now)) return

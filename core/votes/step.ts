@@ -94,7 +94,7 @@ export function open(
     rolledBack,
     shooting: false,
     gap: false,
-    storedBy: { agents: [], controlPlane: false },
+    storedBy: { agents: [me], controlPlane: false },
     tryAt: quietUntil + (seat === 'B' ? 150 : 0),
     renewAt: NEVER,
     giveBackAt: now,

@@ -22,6 +22,9 @@ export interface Turn {
 
 const NEVER = Number.NEGATIVE_INFINITY
 
+/** An answer to an older one is of no use any more. */
+const ASKS_KEPT = 24
+
 /** After a lost lease or candidacy; B waits longer, so that the two do not meet again and again. */
 const TRY_AGAIN_MS = { A: 100, B: 250 } as const
 
@@ -49,12 +52,8 @@ export function envelope(state: VoteState): Envelope {
 export function ask(turn: Turn, to: Voter, epoch: number, preliminary: boolean): void {
   const { state, now } = turn
   const message: Ask = { ...envelope(state), type: 'ask', preliminary, epoch, echo: state.echo }
-  // An answer that comes later than this gives no lease any more.
-  const open = state.asks.length < 8 ? state.asks : state.asks.slice(-24)
-  state.asks = [
-    ...open,
-    { number: message.number, to, at: now, preliminary, epoch, heads: state.heads },
-  ]
+  const sent = { number: message.number, to, at: now, preliminary, epoch, heads: state.heads }
+  state.asks = [...state.asks.slice(1 - ASKS_KEPT), sent]
   if (to === 'peer') return void turn.effects.push({ type: 'send', to, message })
   const { ticket } = state
   if (ticket) {
@@ -123,6 +122,7 @@ export function blankPeer(state: VoteState): void {
   state.votedForPeer = false
   state.heldStandDown = 0
   state.peerHeardAt = NEVER
+  state.peerGoodAt = NEVER
   state.peerOffUntil = NEVER
 }
 

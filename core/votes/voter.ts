@@ -69,6 +69,7 @@ function judge(turn: Turn, ask: Ask, lastAnswered: number): Refusal | undefined 
 
 /** Why this agent gives no vote to anybody. */
 function judgeSelf({ state, now }: Turn): Refusal | undefined {
+  if (state.seat === undefined) return 'voters-differ'
   if (state.ballot.stoodDown > 0) return 'stood-down'
   if (state.rolledBack) return 'voter-rolled-back'
   if (!state.ballot.settled) return 'voter-not-settled'

@@ -26,12 +26,17 @@ export function votersChanged(turn: Turn): void {
   state.voters = voters
   state.storedBy = { agents: [state.me], controlPlane: false }
   if (same) return
-  // A promise given to the agent before runs on, whoever it was.
+  // A promise given to the agent before runs on: it holds against the new one too.
+  state.quietUntil = Math.max(state.quietUntil, state.promisedUntil)
   if (state.role.name !== 'follower') stepDown(turn, 'voters-changed')
   blankPeer(state)
   state.peer = peer
   state.seat = seatOf(voters, state.me)
-  state.tryAt = now
+  state.tryAt = Math.max(now, state.quietUntil)
+  // An agent that was alone has missed nothing.
+  const { before } = voters
+  state.reachedPeer =
+    before !== undefined && isSingle(before) && seatOf(before, state.me) !== undefined
 }
 
 /** Counts who has stored the version that it holds. The leases of before have ended once it is settled. */

@@ -39,6 +39,7 @@ function search(): number {
   const sums = { runs: 0, siteMs: 0, fired: 0, acts: 0, shots: 0 }
   let violations = 0
   const startedAt = performance.now()
+  const cpuBefore = process.cpuUsage()
   for (let seed = from; performance.now() - startedAt < withinMs; seed += 1) {
     for (const profile of profiles) {
       const outcome = run({ seed, profile, rules: CORE_RULES })
@@ -54,11 +55,13 @@ function search(): number {
       console.log(`${rule}: ${detail}, at ${(atMs / 1000).toFixed(3)} s; again: ${again}`)
     }
   }
-  const tookMs = performance.now() - startedAt
+  // Other work on the machine does not count.
+  const { user, system } = process.cpuUsage(cpuBefore)
+  const tookMs = (user + system) / 1000
   console.log(
     `${sums.runs} runs, ${Math.round(sums.siteMs / 60_000)} site-minutes, ${sums.fired} effects, ` +
       `${sums.acts} times active, ${sums.shots} shots, ${violations} violations; ` +
-      `${Math.round(sums.siteMs / tookMs)} times real time on one core`,
+      `${Math.round(sums.siteMs / tookMs)} times real time by processor time`,
   )
   return violations === 0 ? 0 : 1
 }
