@@ -1,6 +1,7 @@
 // What the hub has to get to an agent. "Never sent" must be certain, so a send is claimed here first.
 import { and, asc, eq, gt, isNull, lte, min, notInArray, or, sql } from 'drizzle-orm'
 import type { Db } from './client.ts'
+import { storable } from './columns.ts'
 import { agents, orders } from './schema.ts'
 
 export type OrderRow = typeof orders.$inferSelect
@@ -14,9 +15,8 @@ export async function storeOrders(tx: Db, stored: readonly NewOrder[]): Promise<
   await tx.insert(orders).values([...stored])
 }
 
-export async function findOrder(db: Db, id: string): Promise<OrderRow | undefined> {
-  const [row] = await db.select().from(orders).where(eq(orders.id, id))
-  return row
+export async function findOrders(db: Db, ids: readonly string[]): Promise<OrderRow[]> {
+  return await db.select().from(orders).where(isOneOf(ids))
 }
 
 /** An order that stands as sent, and so may leave. */
@@ -89,6 +89,12 @@ function revisionOf(content: unknown): number {
   return revision ?? 0
 }
 
+/** One parameter, however many there are: the statement stays the same, and so prepared. */
+function isOneOf(ids: readonly string[]) {
+  return sql`${orders.id} in (
+    select json_array_elements_text(${JSON.stringify(ids.map(storable))}::json))`
+}
+
 /** Closes an order that expired without ever having been sent. False when it was sent or closed first. */
 export async function closeUnsent(tx: Db, id: string, nowMs: number): Promise<boolean> {
   const closed = await tx
@@ -112,21 +118,23 @@ export async function noteOverdue(tx: Db, id: string): Promise<void> {
 }
 
 /** Only within its own site: ids in reports are whatever an agent says. */
-export async function closeOrder(tx: Db, site: string, id: string): Promise<void> {
+export async function closeOrders(tx: Db, site: string, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return
   await tx
     .update(orders)
     .set({ closed: true })
-    .where(and(eq(orders.id, id), eq(orders.site, site)))
+    .where(and(isOneOf(ids), eq(orders.site, site)))
 }
 
+/** Ids are whatever an agent says. */
 export async function noteJournalled(
   db: Db,
-  order: { id: string; site: string; nowMs: number },
+  journalled: { ids: readonly string[]; site: string; nowMs: number },
 ): Promise<void> {
-  await db
-    .update(orders)
-    .set({ journalledAtMs: order.nowMs })
-    .where(and(eq(orders.id, order.id), eq(orders.site, order.site), isNull(orders.journalledAtMs)))
+  const { ids, site, nowMs } = journalled
+  await db.execute(sql`
+    update orders set journalled_at_ms = ${nowMs}
+    where site = ${site} and journalled_at_ms is null and ${isOneOf(ids)}`)
 }
 
 /** When an order next needs the hub: at its expiry while it is unsent, then when it is overdue. */

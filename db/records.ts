@@ -1,6 +1,7 @@
 // The agents' journals as they were reported, and the signed heads over them.
 import { and, asc, desc, eq, gt, gte, inArray, isNotNull, lt, max, or, sql } from 'drizzle-orm'
 import type { Db } from './client.ts'
+import { storable } from './columns.ts'
 import { heads, records } from './schema.ts'
 
 export type RecordRow = typeof records.$inferSelect
@@ -24,18 +25,22 @@ export async function storeHead(tx: Db, head: HeadRow): Promise<void> {
   await tx.insert(heads).values(head).onConflictDoNothing()
 }
 
-/** All that was reported of one order, by whichever agent, in the order of their chains. */
-export async function listRecordsOfOrder(
+/** All that was reported of these orders, by whichever agent, each in the order of their chains: as JSON texts. */
+export async function listRecordTexts(
   db: Db,
   site: string,
-  order: string,
-): Promise<RecordRow[]> {
-  return await db
-    .select()
-    .from(records)
-    .where(and(eq(records.site, site), eq(records.order, order)))
-    .orderBy(asc(records.agent), asc(records.kid), asc(records.seq), asc(records.hash))
-    .limit(RECORDS_PER_ORDER_MAX)
+  orders: readonly string[],
+): Promise<Map<string, string[]>> {
+  const rows = await db.execute<{ order: string; record: string }>(sql`
+    select asked.id as "order", told.record
+    from json_array_elements_text(${JSON.stringify(orders.map(storable))}::json) as asked (id)
+    cross join lateral (
+      select record from records where site = ${site} and "order" = asked.id
+      order by agent, kid, seq, hash limit ${RECORDS_PER_ORDER_MAX}
+    ) as told`)
+  const texts = new Map<string, string[]>()
+  for (const { order, record } of rows) texts.set(order, [...(texts.get(order) ?? []), record])
+  return new Map(orders.map((order) => [order, texts.get(storable(order)) ?? []]))
 }
 
 function ofChain({ site, agent, kid }: Chain) {

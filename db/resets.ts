@@ -1,6 +1,7 @@
 // Resets as the control plane knows them: accepted here, then replaced by what the agents' records say.
 import { and, asc, count, desc, eq, inArray, isNull, lt, or, sql } from 'drizzle-orm'
 import type { Db } from './client.ts'
+import { storable } from './columns.ts'
 import { resets } from './schema.ts'
 
 export type ResetRow = typeof resets.$inferSelect
@@ -32,27 +33,42 @@ export type FoldedReset = Pick<
   | 'endedAt'
 >
 
-/** Puts what the records say in the place of what was known; a row that is gone is made again. */
-export async function storeFoldedReset(tx: Db, reset: FoldedReset, nowMs: number): Promise<void> {
-  const { id, site, ...folded } = reset
-  await tx
-    .insert(resets)
-    .values({
-      ...reset,
-      origin: 'agent',
-      holds: false,
-      endKnownAtMs: reset.endedAt === null ? null : nowMs,
-    })
-    .onConflictDoUpdate({
-      target: resets.id,
-      set: {
-        ...folded,
-        holds: sql`${resets.holds} and excluded.ended_at is null`,
-        endKnownAtMs: sql`case when excluded.ended_at is null then null
-          else coalesce(${resets.endKnownAtMs}, excluded.end_known_at_ms) end`,
-      },
-      setWhere: eq(resets.site, site),
-    })
+/** Puts what the records say in the place of what was known; a row that is gone is made again. Ids differ. */
+export async function storeFoldedResets(
+  tx: Db,
+  folded: readonly FoldedReset[],
+  nowMs: number,
+): Promise<void> {
+  if (folded.length === 0) return
+  await tx.execute(sql`
+    insert into resets (id, site, server, origin, status, result, fenced, loose, holds, view,
+      requested_at, fenced_at, ended_at, end_known_at_ms)
+    select id, site, server, 'agent', status, result, fenced, loose, false, view::json,
+      "requestedAt", "fencedAt", "endedAt", case when "endedAt" is null then null else ${nowMs}::bigint end
+    from json_to_recordset(${JSON.stringify(folded.map(asTexts))}::json) as folded (
+      id text, site text, server text, status text, result text, fenced boolean, loose boolean,
+      view text, "requestedAt" text, "fencedAt" text, "endedAt" text)
+    on conflict (id) do update set
+      server = excluded.server, status = excluded.status, result = excluded.result,
+      fenced = excluded.fenced, loose = excluded.loose, view = excluded.view,
+      requested_at = excluded.requested_at, fenced_at = excluded.fenced_at,
+      ended_at = excluded.ended_at,
+      holds = resets.holds and excluded.ended_at is null,
+      end_known_at_ms = case when excluded.ended_at is null then null
+        else coalesce(resets.end_known_at_ms, excluded.end_known_at_ms) end
+    where resets.site = excluded.site`)
+}
+
+/** The view as text: Postgres would not take a NUL within a document that it has to look into. */
+function asTexts({ id, site, server, view, ...reset }: FoldedReset) {
+  const { requestedAt, fencedAt, endedAt } = reset
+  return {
+    ...reset,
+    ...{ id: storable(id), site, server: storable(server), view: JSON.stringify(view) },
+    requestedAt: storable(requestedAt),
+    fencedAt: fencedAt && storable(fencedAt),
+    endedAt: endedAt && storable(endedAt),
+  }
 }
 
 /**

@@ -171,7 +171,8 @@ async function acceptAll(tx: Db, deps: Deps, { site: name, asked, ...on }: Accep
   const rows = standing.known.length > 0 ? await findResets(tx, standing.known) : []
   const known = new Map(rows.map((reset) => [reset.id, { ...reset, view: resetOf(reset) }]))
   const { connected, to } = on
-  const desk = { name, row, nowMs, connected, standing, known, accepted: new Map() }
+  const view = viewOf(standing, nowMs)
+  const desk = { name, row, nowMs, connected, view, known, accepted: new Map() }
   const outcomes = asked.map((one) => attempt(() => judge(deps, desk, one)))
   const accepted = await sign(deps, [...desk.accepted.values()])
   const sending = to && { site: name, kid: to.kid, epoch: to.epoch, nowMs }
@@ -204,7 +205,7 @@ interface Desk {
   row: SiteState
   nowMs: number
   connected: boolean
-  standing: Standing
+  view: View
   known: Map<string, Known>
   accepted: Map<string, Accepted>
 }
@@ -216,7 +217,7 @@ interface Accepted {
 }
 
 function judge(deps: Deps, desk: Desk, { ask, id, bodyHash, caller }: Asked): Answer {
-  const { name, row, nowMs, standing, known, accepted, connected } = desk
+  const { name, row, nowMs, known, accepted, connected } = desk
   const before = known.get(id)
   if (before) return { id, view: replay(before, ask, bodyHash, nowMs, caller) }
   if (row.document === null) {
@@ -226,7 +227,7 @@ function judge(deps: Deps, desk: Desk, { ask, id, bodyHash, caller }: Asked): An
   const { target, requester } = resolve(site, ask)
   const server = target.server.name
   requireOperate(caller, name, clustersOf(site, server))
-  refuseEarly(site, { target, requester }, arbiterView(standing, server, nowMs))
+  refuseEarly(site, { target, requester }, forTarget(desk.view, server))
   const order = makeOrder(deps, { id, ask, caller, nowMs, revision: row.revision }, site, {
     target,
     requester,
@@ -234,7 +235,7 @@ function judge(deps: Deps, desk: Desk, { ask, id, bodyHash, caller }: Asked): An
   const folded = foldReset([], order)
   if (!folded) throw new Error(`order ${id} folds to no reset`)
   const view = connected ? folded : { ...folded, detail: noAgentDetail() }
-  standing.open.push({ id, server, status: view.status })
+  desk.view.open.push({ order: id, server, status: view.status })
   known.set(id, { bodyHash, endKnownAtMs: null, view })
   accepted.set(id, { order, bodyHash, view })
   return { id, view }
@@ -288,26 +289,28 @@ function refuseEarly(site: SiteDocument, { target, requester }: Resolved, view: 
   throw new ApiError(code, detail, { result, reset: order })
 }
 
-/**
- * A reset of unknown outcome may be open still, so it counts as open for everybody else; its own target may
- * be reset again, or a lost agent would keep it from ever being fenced.
- */
-function arbiterView(
-  { open, loose, completed }: Standing,
-  target: string,
-  nowMs: number,
-): ArbiterView {
+/** What stands at a site as the arbiter sees it. Built once for all that are judged together. */
+function viewOf({ open, loose, completed }: Standing, nowMs: number) {
   return {
     now: nowMs,
-    open: open
-      .filter(({ server, status }) => !(status === 'unknown' && server === target))
-      .map(({ id, server }) => ({ order: id, server })),
+    open: open.map(({ id, server, status }) => ({ order: id, server, status })),
     loose: loose.map((server) => ({ server })),
     // Instants by an agent's clock: one far ahead must not keep a pair closed for as long.
     completed: completed
       .map(({ server, fencedAt }) => ({ server, at: Date.parse(fencedAt) }))
       .filter(({ at }) => at - nowMs < STOPPED_WITHOUT_REGISTRATION_MS),
-  }
+  } satisfies ArbiterView
+}
+type View = ReturnType<typeof viewOf>
+
+/**
+ * A reset of unknown outcome may be open still, so it counts as open for everybody else; its own target may
+ * be reset again, or a lost agent would keep it from ever being fenced.
+ */
+function forTarget(view: View, target: string): ArbiterView {
+  const isLost = ({ server, status }: View['open'][number]) =>
+    status === 'unknown' && server === target
+  return view.open.some(isLost) ? { ...view, open: view.open.filter((one) => !isLost(one)) } : view
 }
 
 function makeOrder(

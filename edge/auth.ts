@@ -6,6 +6,7 @@ import { findLiveToken, isTokenLive, type TokenRow } from '../db/tokens.ts'
 import { hashText } from '../protocol/chain.ts'
 import { toBase64Url } from './base64url.ts'
 import { ApiError } from './errors.ts'
+import { shared } from './gather.ts'
 import type { Deps } from './ports.ts'
 
 export interface Caller {
@@ -37,16 +38,14 @@ export function hashToken(token: string): string {
 /** An answer that took longer, such as a long poll, is given only to a token that is good still. */
 const LOOK_AGAIN_AFTER_MS = 1000
 
-/** Every credential costs one hash and one look-up, whatever is wrong with it. */
+/** Every credential costs one hash and a look-up, whatever is wrong with it. */
 export function authenticate(deps: Pick<Deps, 'db' | 'clock'>): MiddlewareHandler<Env> {
+  // A burst comes with one token: none of its requests is judged by a look that began before it came.
+  const findToken = shared((hash) => findLiveToken(deps.db, hash, deps.clock.wallMs()))
   return async function authenticateCaller(c, next) {
     const [scheme, credential, ...rest] = (c.req.header('authorization') ?? '').split(' ')
     const isBearer = scheme?.toLowerCase() === 'bearer' && rest.length === 0
-    const row = await findLiveToken(
-      deps.db,
-      hashToken(isBearer ? (credential ?? '') : ''),
-      deps.clock.wallMs(),
-    )
+    const row = await findToken(hashToken(isBearer ? (credential ?? '') : ''))
     if (!row) throw unauthorized()
     c.set('tokenId', row.id)
     c.set('caller', {

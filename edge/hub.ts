@@ -11,8 +11,10 @@ import { type FromHub, fromAgentSchema, type Hello, PONG_TEXT } from '../protoco
 import { PROTOCOL_VERSION } from '../protocol/version.ts'
 import { randomText } from './auth.ts'
 import { describeError } from './errors.ts'
+import { gather } from './gather.ts'
 import { HubAlarm } from './hub-alarm.ts'
 import type { HubPorts, LinkState } from './hub-ports.ts'
+import { HELLO_WITHIN_MS, isSilent, nextSweepMs } from './hub-sweep.ts'
 import { storeReport } from './ingest.ts'
 import { findNextAlarmMs, settleDueOrders } from './overdue.ts'
 import type { Presence, Recipient } from './ports.ts'
@@ -28,22 +30,31 @@ export const CLOSE = {
   failed: 4500,
 } as const
 
-export const HELLO_WITHIN_MS = 10_000
-export const SILENT_AFTER_MS = 30_000
 const DISPATCH_RETRY_MS = 1000
+const JOURNALLED_AT_ONCE = 256
 /** Before the hello nothing larger is read. */
 const HELLO_CHARACTERS_MAX = 16_384
+
+/** What of a message is done behind its turn: those that come together share one write. */
+interface Handled {
+  behind?: Promise<void>
+}
 
 export class Hub {
   readonly #ports: HubPorts
   /** Messages of one connection are handled one after the other. */
-  readonly #turns = new Map<string, Promise<void>>()
+  readonly #turns = new Map<string, Promise<unknown>>()
   /** Orders on their way on a connection, so that it does not get them again for every new one. */
   readonly #sent = new Map<string, Set<string>>()
   /** The dispatch under way, and the one that follows it for all who asked meanwhile. */
   #dispatching: Promise<void> | undefined
   #following: Promise<void> | undefined
   readonly #alarm: HubAlarm
+  readonly #noteTogether = gather<string, undefined>(async (site, ids) => {
+    const { db, clock } = this.#ports
+    await noteJournalled(db, { ids, site, nowMs: clock.wallMs() })
+    return ids.map(() => ({ value: undefined }))
+  }, JOURNALLED_AT_ONCE)
 
   constructor(ports: HubPorts) {
     this.#ports = ports
@@ -63,7 +74,7 @@ export class Hub {
     const before = this.#turns.get(id) ?? Promise.resolve()
     const turn = before.then(() => this.#handleSafely(id, text))
     this.#turns.set(id, turn)
-    return turn
+    return turn.then(({ behind }) => behind)
   }
 
   async closed(id: string, state: LinkState | undefined): Promise<void> {
@@ -80,14 +91,9 @@ export class Hub {
     const { sockets } = this.#ports
     return sockets.list().flatMap(({ id, state }) => {
       const { agent, openedAtMs } = state
-      if (agent === undefined || this.#isSilent(id)) return []
+      if (agent === undefined || isSilent(this.#ports, id)) return []
       return [{ agent, connectedAtMs: openedAtMs, heardAtMs: sockets.heardAtMs(id) }]
     })
-  }
-
-  #isSilent(id: string): boolean {
-    const { sockets, clock } = this.#ports
-    return clock.wallMs() - sockets.heardAtMs(id) >= SILENT_AFTER_MS
   }
 
   /** Sends what is undelivered and sets the alarm. What was stored before the call is sent when it resolves. */
@@ -104,11 +110,8 @@ export class Hub {
 
   #startDispatch(): Promise<void> {
     const dispatching = this.#dispatchOnce()
-      .catch(async (error: unknown) => {
-        // Whoever asked may have gone by then, and the order is stored.
-        await this.#lookAgain()
-        throw error
-      })
+      // Whoever asked may have gone by then, and the order is stored.
+      .catch((error: unknown) => this.#lookAgain(error))
       .finally(() => {
         this.#dispatching = undefined
       })
@@ -141,13 +144,14 @@ export class Hub {
       await this.#send(link, orders)
       await this.#alarm.armBy(Math.min(...orders.map(({ overdueAtMs }) => overdueAtMs)))
     } catch (error) {
-      await this.#lookAgain()
-      throw error
+      await this.#lookAgain(error)
     }
   }
 
-  #lookAgain(): Promise<void> {
-    return this.#alarm.lookAgainAt(this.#ports.clock.wallMs() + DISPATCH_RETRY_MS)
+  /** Sees to it that what could not be sent is tried again, and fails by what kept it. */
+  async #lookAgain(error: unknown): Promise<never> {
+    await this.#alarm.lookAgainAt(this.#ports.clock.wallMs() + DISPATCH_RETRY_MS)
+    throw error
   }
 
   /** Sends the newest site document to whoever lacks it. */
@@ -165,7 +169,7 @@ export class Hub {
     for (const { id, state } of sockets.list()) {
       if (state.agent === undefined && nowMs - state.openedAtMs >= HELLO_WITHIN_MS) {
         sockets.close(id, CLOSE.silent, 'no hello in time')
-      } else if (this.#isSilent(id)) {
+      } else if (isSilent(this.#ports, id)) {
         sockets.close(id, CLOSE.silent, 'nothing heard')
       }
     }
@@ -174,37 +178,46 @@ export class Hub {
     await this.dispatch()
   }
 
-  async #handleSafely(id: string, text: string): Promise<void> {
+  async #handleSafely(id: string, text: string): Promise<Handled> {
     const { sockets, log, site } = this.#ports
     const state = sockets.find(id)
-    if (!state) return
-    try {
-      await this.#handle(id, state, text)
-    } catch (error) {
+    if (!state) return {}
+    const failed = (error: unknown) => {
       log('error', 'hub-failed', { site, agent: state.agent, ...describeError(error) })
       sockets.close(id, CLOSE.failed, 'the hub failed; connect again')
     }
+    try {
+      const behind = (await this.#handle(id, state, text))?.behind
+      return behind ? { behind: behind.catch(failed) } : {}
+    } catch (error) {
+      failed(error)
+      return {}
+    }
   }
 
-  async #handle(id: string, state: LinkState, text: string): Promise<void> {
+  async #handle(id: string, state: LinkState, text: string): Promise<Handled> {
     if (state.agent === undefined && text.length > HELLO_CHARACTERS_MAX) {
-      return this.#refuse(id, CLOSE.tooLarge, 'too large before the hello')
+      this.#refuse(id, CLOSE.tooLarge, 'too large before the hello')
+      return {}
     }
     const raw = parseJson(text)
-    if (isReport(raw)) return await this.#takeReport(id, state, raw)
-    const message = fromAgentSchema.safeParse(raw)
-    if (!message.success) return this.#refuse(id, CLOSE.malformed, 'not a message of this version')
-    switch (message.data.type) {
-      case 'ping':
-        if (state.agent === undefined) return this.#refuse(id, CLOSE.refused, 'no hello yet')
-        return this.#ports.sockets.send(id, PONG_TEXT)
-      case 'hello':
-        return await this.#welcome(id, state, message.data.token)
-      case 'journalled':
-        return await this.#noteJournalled(id, state, message.data.order)
-      case 'report':
-        return
+    if (isReport(raw)) {
+      await this.#takeReport(id, state, raw)
+      return {}
     }
+    const message = fromAgentSchema.safeParse(raw)
+    if (!message.success) {
+      this.#refuse(id, CLOSE.malformed, 'not a message of this version')
+    } else if (message.data.type === 'hello') {
+      await this.#welcome(id, state, message.data.token)
+    } else if (state.agent === undefined) {
+      this.#refuse(id, CLOSE.refused, 'no hello yet')
+    } else if (message.data.type === 'ping') {
+      this.#ports.sockets.send(id, PONG_TEXT)
+    } else if (message.data.type === 'journalled') {
+      return this.#noteJournalled(id, message.data.order)
+    }
+    return {}
   }
 
   async #welcome(id: string, state: LinkState, token: string): Promise<void> {
@@ -265,7 +278,7 @@ export class Hub {
   #active(): { id: string; state: LinkState & { agent: string } } | undefined {
     const candidates = this.#ports.sockets.list().flatMap(({ id, state }) => {
       const { agent, trusted } = state
-      if (agent === undefined || trusted !== true || this.#isSilent(id)) return []
+      if (agent === undefined || trusted !== true || isSilent(this.#ports, id)) return []
       return [{ id, state: { ...state, agent } }]
     })
     return candidates.reduce<(typeof candidates)[number] | undefined>(
@@ -304,11 +317,9 @@ export class Hub {
     }
   }
 
-  async #noteJournalled(id: string, state: LinkState, order: string): Promise<void> {
-    if (state.agent === undefined) return this.#refuse(id, CLOSE.refused, 'no hello yet')
-    const { db, site, clock } = this.#ports
-    await noteJournalled(db, { id: order, site, nowMs: clock.wallMs() })
-    this.#sent.get(id)?.delete(order)
+  #noteJournalled(id: string, order: string): Handled {
+    const noting = this.#noteTogether(this.#ports.site, order)
+    return { behind: noting.then(() => void this.#sent.get(id)?.delete(order)) }
   }
 
   async #takeReport(id: string, state: LinkState, raw: unknown): Promise<void> {
@@ -362,24 +373,8 @@ export class Hub {
   }
 
   async #neededAtMs(): Promise<number> {
-    const { sockets, clock } = this.#ports
-    const nowMs = clock.wallMs()
-    const links = sockets
-      .list()
-      .map(({ id, state }) =>
-        state.agent === undefined
-          ? state.openedAtMs + HELLO_WITHIN_MS
-          : this.#sweepAtMs(state.openedAtMs, sockets.heardAtMs(id) + SILENT_AFTER_MS),
-      )
-    const orders = await findNextAlarmMs(this.#ports, nowMs)
-    return Math.min(...links, orders ?? Number.POSITIVE_INFINITY)
-  }
-
-  /** Counted from the opening, so that the hubs of many sites do not all wake at once. */
-  #sweepAtMs(openedAtMs: number, silentAtMs: number): number {
-    const { sweepEveryMs } = this.#ports
-    if (sweepEveryMs === undefined) return silentAtMs
-    return openedAtMs + Math.ceil((silentAtMs - openedAtMs) / sweepEveryMs) * sweepEveryMs
+    const orders = await findNextAlarmMs(this.#ports, this.#ports.clock.wallMs())
+    return Math.min(nextSweepMs(this.#ports), orders ?? Number.POSITIVE_INFINITY)
   }
 }
 

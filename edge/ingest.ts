@@ -1,24 +1,24 @@
 // What agents report: every record is stored, always, and what the control plane shows is folded anew from
 // all records of the orders concerned, in the same transaction (spec architecture.md, decision 4).
 import { findAgent, noteProgress } from '../db/agents.ts'
-import type { Db } from '../db/client.ts'
+import { type Db, together } from '../db/client.ts'
 import { appendEvents, type NewEvent } from '../db/events.ts'
 import { type ObservationRow, storeObservations } from '../db/observations.ts'
 import { storeFoldedOperation } from '../db/operations.ts'
-import { closeOrder, findOrder } from '../db/orders.ts'
+import { closeOrders, findOrders } from '../db/orders.ts'
 import {
   type Chain,
   findContiguous,
   findHashAt,
-  listRecordsOfOrder,
+  listRecordTexts,
   type RecordRow,
   storeHead,
   storeRecords,
 } from '../db/records.ts'
-import { storeFoldedReset } from '../db/resets.ts'
+import { type FoldedReset, storeFoldedResets } from '../db/resets.ts'
 import { ensureSite, lockSite } from '../db/sites.ts'
 import { ZERO_HASH } from '../protocol/chain.ts'
-import { orderSchema } from '../protocol/order.ts'
+import { type Order, orderSchema } from '../protocol/order.ts'
 import { type JournalRecord, recordSchema } from '../protocol/report.ts'
 import { foldOperation, foldReset } from '../protocol/reset-view.ts'
 import type { ReceivedRecord } from './report-batch.ts'
@@ -53,8 +53,7 @@ export async function storeReport(db: Db, batch: Batch): Promise<Stored | undefi
     const forked = await isForked(tx, batch)
     const fresh = await storeFresh(tx, batch)
     const orders = [...new Set(fresh.flatMap(({ order }) => order ?? []))].sort()
-    const events: NewEvent[] = []
-    for (const order of orders) events.push(...(await refold(tx, batch, order)))
+    const events = await refold(tx, batch, orders)
     await storeObservations(tx, fresh.flatMap(observationOf))
     const received = await findContiguous(tx, batch, agent.received)
     const told = fresh.flatMap(({ parsed }) => parsed ?? [])
@@ -133,36 +132,77 @@ function serverOf(record: JournalRecord): string | null {
   return named()?.slice(0, SERVER_CHARACTERS_MAX) ?? null
 }
 
-/** Folds one order from all of its records and stores the outcome with its event. */
-async function refold(tx: Db, batch: Batch, id: string): Promise<NewEvent[]> {
-  const { site, nowMs, nowWall } = batch
-  const rows = await listRecordsOfOrder(tx, site, id)
-  const records = rows.flatMap(({ record }) => {
-    const parsed = recordSchema.safeParse(JSON.parse(record))
-    return parsed.success ? [parsed.data] : []
-  })
-  const content = orderSchema.safeParse((await findOrder(tx, id))?.content)
-  const order = content.success && content.data.site === site ? content.data : undefined
-  if (id.startsWith('opr_')) {
-    const view = foldOperation(records, order?.kind === 'reset' ? undefined : order)
-    if (!view) return []
-    const requestedAt = requestedAtOf(order, view.startedAt ?? nowWall)
-    const { server, status, endedAt } = view
-    const shown = { ...view, requestedAt }
-    const row = { id, site, server, status, view: shown, requestedAt, endedAt }
-    await storeFoldedOperation(tx, row, nowMs)
-    if (endedAt !== null) await closeOrder(tx, site, id)
-    return [{ site, type: 'operation', at: nowWall, payload: { id, server, status, endedAt } }]
+/** Folds orders from all of their records and stores the outcomes. Returns their events. */
+async function refold(tx: Db, batch: Batch, ids: readonly string[]): Promise<NewEvent[]> {
+  if (ids.length === 0) return []
+  const { site, nowMs } = batch
+  const [texts, rows] = await together(listRecordTexts(tx, site, ids), findOrders(tx, ids))
+  const contents = new Map(rows.map(({ id, content }) => [id, content]))
+  const resets: FoldedReset[] = []
+  const ended: string[] = []
+  const events: NewEvent[] = []
+  for (const id of ids) {
+    const records = (texts.get(id) ?? []).flatMap((text) => {
+      const parsed = recordSchema.safeParse(JSON.parse(text))
+      return parsed.success ? [parsed.data] : []
+    })
+    const order = orderIn(contents.get(id), site)
+    const folded = id.startsWith('opr_')
+      ? await refoldOperation(tx, batch, { id, records, order })
+      : foldedReset(batch, { id, records, order })
+    if (!folded) continue
+    events.push(folded.event)
+    if (folded.endedAt !== null) ended.push(id)
+    if (folded.row) resets.push(folded.row)
   }
+  await together(storeFoldedResets(tx, resets, nowMs), closeOrders(tx, site, ended))
+  return events
+}
+
+interface Told {
+  id: string
+  records: JournalRecord[]
+  order: Order | undefined
+}
+
+interface Folded {
+  event: NewEvent
+  endedAt: string | null
+  row?: FoldedReset
+}
+
+function orderIn(content: unknown, site: string): Order | undefined {
+  const parsed = orderSchema.safeParse(content)
+  return parsed.success && parsed.data.site === site ? parsed.data : undefined
+}
+
+async function refoldOperation(
+  tx: Db,
+  { site, nowMs, nowWall }: Batch,
+  { id, records, order }: Told,
+): Promise<Folded | undefined> {
+  const view = foldOperation(records, order?.kind === 'reset' ? undefined : order)
+  if (!view) return undefined
+  const requestedAt = requestedAtOf(order, view.startedAt ?? nowWall)
+  const { server, status, endedAt } = view
+  const row = { id, site, server, status, view: { ...view, requestedAt }, requestedAt, endedAt }
+  await storeFoldedOperation(tx, row, nowMs)
+  const payload = { id, server, status, endedAt }
+  return { endedAt, event: { site, type: 'operation', at: nowWall, payload } }
+}
+
+function foldedReset({ site, nowWall }: Batch, { id, records, order }: Told): Folded | undefined {
   const view = foldReset(records, order?.kind === 'reset' ? order : undefined)
-  if (!view) return []
+  if (!view) return undefined
   const { server, status, result, fenced, grade, recovery, requestedAt, fencedAt, endedAt } = view
   const loose = hasLooseShot(records)
   const row = { id, site, server, status, result, fenced, requestedAt, fencedAt, endedAt }
-  await storeFoldedReset(tx, { ...row, loose, view }, nowMs)
-  if (endedAt !== null) await closeOrder(tx, site, id)
   const payload = { id, server, status, result, fenced, grade, recovery, endedAt }
-  return [{ site, type: 'reset', at: nowWall, payload }]
+  return {
+    endedAt,
+    row: { ...row, loose, view },
+    event: { site, type: 'reset', at: nowWall, payload },
+  }
 }
 
 function requestedAtOf(order: { issuedAtMs: number } | undefined, otherwise: string): string {

@@ -4,7 +4,7 @@ import {
   claimUndelivered,
   closeUnsent,
   findNextDueMs,
-  findOrder,
+  findOrders,
   listDueOrders,
   noteJournalled,
   noteOverdue,
@@ -53,10 +53,10 @@ describeOnBoth('orders', (database) => {
     expect(await claims(db, ['o1', 'A', 0, 2000])).toEqual(['o1'])
     expect(await claims(db, ['o1', 'A', 0, 2001], ['o1'])).toEqual([])
     expect(await claims(db, ['o1', 'A', 0, 70_000])).toEqual(['o1'])
-    expect(await findOrder(db, 'o1')).toMatchObject({ sentAtMs: 2000 })
-    await noteJournalled(db, { id: 'o1', site: 'elsewhere', nowMs: 3000 })
+    expect(await findOrders(db, ['o1'])).toMatchObject([{ sentAtMs: 2000 }])
+    await noteJournalled(db, { ids: ['o1', 'o?'], site: 'elsewhere', nowMs: 3000 })
     expect(await claims(db, ['o1', 'A', 0, 70_000])).toEqual(['o1'])
-    await noteJournalled(db, { id: 'o1', site: 'o1', nowMs: 3000 })
+    await noteJournalled(db, { ids: ['o1', 'o?'], site: 'o1', nowMs: 3000 })
     expect(await claims(db, ['o1', 'A', 0, 70_000])).toEqual([])
   })
 
@@ -66,7 +66,7 @@ describeOnBoth('orders', (database) => {
     expect(await claims(db, ['o2', 'A', 3, 2000])).toEqual(['o2'])
     expect(await claims(db, ['o2', 'B', 3, 2000])).toEqual([])
     expect(await claims(db, ['o2', 'B', 4, 2000])).toEqual(['o2'])
-    expect(await findOrder(db, 'o2')).toMatchObject({ sentTo: 'B', sentEpoch: 4 })
+    expect(await findOrders(db, ['o2'])).toMatchObject([{ sentTo: 'B', sentEpoch: 4 }])
   })
 
   test('orders of a site are claimed oldest first, each with the revision it was planned by', async () => {

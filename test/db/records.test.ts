@@ -3,7 +3,8 @@ import {
   findContiguous,
   listChain,
   listRecordsByTime,
-  listRecordsOfOrder,
+  listRecordsOfOrders,
+  listRecordTexts,
   storeRecords,
 } from '../../db/records.ts'
 import { describeOnBoth } from './both.ts'
@@ -50,7 +51,13 @@ describeOnBoth('records', (database) => {
     const record = JSON.stringify({ detail: 'a\u0000b', name: '\ud800' })
     const odd = row(1, { hash: 'odd', agent: 'C', order: 'o1', server: 'S\u0000', record })
     await storeRecords(db, [{ ...odd, at: '9999-99-99T99:99:99.999999Z' }])
-    const [stored] = await listRecordsOfOrder(db, 'lab', 'o1')
+    const [stored] = await listRecordsOfOrders(db, 'lab', ['o1'], 1)
+    expect(await listRecordTexts(db, 'lab', ['none', 'o1'])).toEqual(
+      new Map([
+        ['none', []],
+        ['o1', [stored?.record]],
+      ]),
+    )
     expect(stored?.server).toBe('S\ufffd')
     expect(JSON.parse(stored?.record ?? '')).toEqual({ detail: 'a\u0000b', name: '\ud800' })
   })

@@ -6,7 +6,7 @@ import {
   findReset,
   listLooseServers,
   listResets,
-  storeFoldedReset,
+  storeFoldedResets,
 } from '../../db/resets.ts'
 import { describeOnBoth, describeOnPostgres } from './both.ts'
 
@@ -65,16 +65,16 @@ describeOnBoth('resets', (database) => {
     const { db } = database()
     expect(await openReset(db, accepted('a1', 'A'))).toBe(true)
     expect(await openReset(db, accepted('a2', 'A'))).toBe(false)
-    await storeFoldedReset(db, folded('a1', 'A'), 1)
+    await storeFoldedResets(db, [folded('a1', 'A')], 1)
     expect(await openReset(db, accepted('a2', 'A'))).toBe(false)
-    await storeFoldedReset(db, folded('a1', 'A', LATER), 2)
+    await storeFoldedResets(db, [folded('a1', 'A', LATER)], 2)
     expect(await openReset(db, accepted('a2', 'A'))).toBe(true)
   })
 
   test('a second open reset that an agent reports is stored beside the accepted one', async () => {
     const { db } = database()
     expect(await openReset(db, accepted('b1', 'B'))).toBe(true)
-    await storeFoldedReset(db, folded('b2', 'B'), 1)
+    await storeFoldedResets(db, [folded('b2', 'B')], 1)
     expect(await findReset(db, 'b2')).toMatchObject({
       origin: 'agent',
       holds: false,
@@ -95,7 +95,7 @@ describeOnBoth('resets', (database) => {
     expect(await closeUnheardReset(db, { id: 'c1', from: 'accepted', ...unknown })).toBe(true)
     expect(await listLooseServers(db, 'lab')).toContain('C')
     expect(await openReset(db, accepted('c2', 'C'))).toBe(true)
-    await storeFoldedReset(db, folded('c1', 'C'), 1)
+    await storeFoldedResets(db, [folded('c1', 'C')], 1)
     expect(await findReset(db, 'c1')).toMatchObject({ status: 'hard', holds: false })
     expect(await findReset(db, 'c2')).toMatchObject({ status: 'accepted', holds: true })
   })
@@ -103,7 +103,7 @@ describeOnBoth('resets', (database) => {
   test('a reset that a record has moved on is not closed as unheard', async () => {
     const { db } = database()
     await openReset(db, accepted('d1', 'D'))
-    await storeFoldedReset(db, folded('d1', 'D'), 1)
+    await storeFoldedResets(db, [folded('d1', 'D')], 1)
     const failed = {
       status: 'failed' as const,
       result: 'FAIL',
@@ -118,15 +118,15 @@ describeOnBoth('resets', (database) => {
   test('a report of another site does not touch a reset of the same id', async () => {
     const { db } = database()
     await openReset(db, accepted('e1', 'E'))
-    await storeFoldedReset(db, folded('e1', 'E', LATER, 'elsewhere'), 1)
+    await storeFoldedResets(db, [folded('e1', 'E', LATER, 'elsewhere')], 1)
     expect(await findReset(db, 'e1')).toMatchObject({ site: 'lab', status: 'accepted' })
   })
 
   test('the life of a key counts from when the end was first learnt', async () => {
     const { db } = database()
     await openReset(db, accepted('f1', 'F'))
-    await storeFoldedReset(db, folded('f1', 'F', LATER), 100)
-    await storeFoldedReset(db, folded('f1', 'F', LATER), 900)
+    await storeFoldedResets(db, [folded('f1', 'F', LATER)], 100)
+    await storeFoldedResets(db, [folded('f1', 'F', LATER)], 900)
     expect(await findReset(db, 'f1')).toMatchObject({ endKnownAtMs: 100 })
   })
 

@@ -1,7 +1,7 @@
 // Orders that are stored as sent in the transaction of their acceptance, and then sent from memory.
 import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
-import { findOrder } from '../../db/orders.ts'
+import { findOrders } from '../../db/orders.ts'
 import { resetAcceptance } from '../../edge/acceptance.ts'
 import type { HubHere } from '../../edge/ports.ts'
 import { describeOnPostgres } from '../db/both.ts'
@@ -27,7 +27,7 @@ describeOnPostgres('an order that is claimed with its acceptance', (database) =>
     const { id, detail } = await at.reset('k')
     expect(detail).toBeNull()
     expect(ids(at, '1')).toEqual([id])
-    const order = await findOrder(db, id)
+    const [order] = await findOrders(db, [id])
     expect(order).toMatchObject({ sentAtMs: START_MS, sentEpoch: 0, journalledAtMs: null })
     expect(order?.sentTo).toBe(at.link('1').state.kid)
     await at.hub.dispatch()
@@ -65,7 +65,7 @@ describeOnPostgres('an order that is claimed with its acceptance', (database) =>
     await agent.connect('2')
     const [said, ...more] = ids(at, '2')
     expect(more).toEqual([])
-    expect(await findOrder(db, said ?? '')).toMatchObject({ sentAtMs: START_MS })
+    expect(await findOrders(db, [said ?? ''])).toMatchObject([{ sentAtMs: START_MS }])
   })
 
   test('goes to the link that replaced its own, and to none that is gone', async () => {
@@ -90,7 +90,7 @@ describeOnPostgres('an order that is claimed with its acceptance', (database) =>
     expect(at.hub.presence()).toHaveLength(1)
     const { id } = await at.reset('k')
     expect(ordersSaid(at, '1')).toEqual([])
-    expect(await findOrder(db, id)).toMatchObject({ sentAtMs: null, sentTo: null })
+    expect(await findOrders(db, [id])).toMatchObject([{ sentAtMs: null, sentTo: null }])
   })
 
   test('stays unsent when the key of the connected agent was replaced meanwhile', async () => {
@@ -100,7 +100,7 @@ describeOnPostgres('an order that is claimed with its acceptance', (database) =>
     const next = await enrolled(at, 'rekeyed', 'HACON1')
     const { id } = await at.reset('k')
     expect(ordersSaid(at, '1')).toEqual([])
-    expect(await findOrder(db, id)).toMatchObject({ sentAtMs: null, sentTo: null })
+    expect(await findOrders(db, [id])).toMatchObject([{ sentAtMs: null, sentTo: null }])
     await next.connect('2')
     expect(ids(at, '2')).toEqual([id])
   })
@@ -109,7 +109,7 @@ describeOnPostgres('an order that is claimed with its acceptance', (database) =>
     const { db } = database()
     const at = await scene(db, 'nobody')
     const { id } = await at.reset('k')
-    expect(await findOrder(db, id)).toMatchObject({ sentAtMs: null, sentTo: null })
+    expect(await findOrders(db, [id])).toMatchObject([{ sentAtMs: null, sentTo: null }])
     at.afterMs(60_000)
     await at.hub.alarmed()
     expect(await at.find(id)).toMatchObject({ status: 'failed', code: 'order-expired' })

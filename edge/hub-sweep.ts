@@ -1,0 +1,21 @@
+// When the links of a hub are looked at: for a hello that does not come, and for agents that went silent.
+import type { HubPorts } from './hub-ports.ts'
+
+export const HELLO_WITHIN_MS = 10_000
+const SILENT_AFTER_MS = 30_000
+
+export function isSilent({ sockets, clock }: HubPorts, link: string): boolean {
+  return clock.wallMs() - sockets.heardAtMs(link) >= SILENT_AFTER_MS
+}
+
+/** Epoch ms; infinite without links. */
+export function nextSweepMs({ sockets, sweepEveryMs }: HubPorts): number {
+  const links = sockets.list().map(({ id, state: { agent, openedAtMs } }) => {
+    if (agent === undefined) return openedAtMs + HELLO_WITHIN_MS
+    const silentAtMs = sockets.heardAtMs(id) + SILENT_AFTER_MS
+    if (sweepEveryMs === undefined) return silentAtMs
+    // Counted from the opening, so that the hubs of many sites do not all wake at once.
+    return openedAtMs + Math.ceil((silentAtMs - openedAtMs) / sweepEveryMs) * sweepEveryMs
+  })
+  return Math.min(...links, Number.POSITIVE_INFINITY)
+}
