@@ -74,9 +74,20 @@ export async function readBindings(
   if (faults.length > 0 || databaseUrl === undefined || !jwk || adminToken === undefined) {
     return { faults }
   }
-  const key = { sign: await importSigningKey(jwk), jwk: publicSigningJwk(jwk) }
+  const key = await importKey(jwk)
+  if (!key) {
+    return { faults: ['PALISADE_SIGNING_KEY: its halves do not belong together; make another'] }
+  }
   return {
     settings: { databaseUrl, key, adminToken, operatorLogDays, sweepEveryMs: sweepS * 1000 },
+  }
+}
+
+async function importKey(jwk: PrivateSigningJwk): Promise<ControlPlaneKey | undefined> {
+  try {
+    return { sign: await importSigningKey(jwk), jwk: publicSigningJwk(jwk) }
+  } catch {
+    return undefined
   }
 }
 

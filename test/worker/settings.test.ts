@@ -7,6 +7,7 @@ const HYPERDRIVE = { connectionString: 'postgres://u:a3sf9-bW@db:5432/palisade' 
 >
 const PALISADE_ADMIN_TOKEN = 'pal_dN9mB4xQy7Wk2Zr8Tc1Vf6Hj3Lp5Sg0Ae-Ui_Oq4Ew'
 const PALISADE_SIGNING_KEY = JSON.stringify(await generateSigningJwk())
+const OTHER = await generateSigningJwk()
 const good = { HYPERDRIVE, PALISADE_ADMIN_TOKEN, PALISADE_SIGNING_KEY }
 
 async function faultsOf(over: object): Promise<string[]> {
@@ -55,6 +56,10 @@ describe('the bindings of the Worker', () => {
           x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo',
         }),
       },
+    ],
+    [
+      'a key whose halves are of two keys',
+      { PALISADE_SIGNING_KEY: JSON.stringify({ ...JSON.parse(PALISADE_SIGNING_KEY), x: OTHER.x }) },
     ],
     ['a token that is none', { PALISADE_ADMIN_TOKEN: 'secret1' }],
     ['a token that was typed', { PALISADE_ADMIN_TOKEN: `pal_${'a1'.repeat(30)}` }],
