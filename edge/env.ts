@@ -69,6 +69,8 @@ export function readWholeNumber(
 ): number {
   const value = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN
   if (value >= min && value <= max) return value
-  faults.push(`${name} ${text.slice(0, 20)}: allowed are ${min} to ${max}`)
+  // What is no number may be a secret that got into the wrong setting.
+  const shown = /^-?\d{1,9}$/.test(text) ? ` ${text}` : ''
+  faults.push(`${name}${shown}: allowed are ${min} to ${max}`)
   return Number.NaN
 }

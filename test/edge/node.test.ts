@@ -82,6 +82,14 @@ describe('the lock of a data directory', () => {
   })
 })
 
+/** RFC 8037, appendix A. */
+const KNOWN_KEY = {
+  kty: 'OKP',
+  crv: 'Ed25519',
+  d: 'nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A',
+  x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo',
+}
+
 describe('settings', () => {
   test('what is left out has its default', () => {
     expect(readSettings([], {})).toEqual({
@@ -124,5 +132,25 @@ describe('settings', () => {
       expect(read.faults.join('\n')).toContain(part)
     }
     expect(read.faults.join('\n')).not.toContain('secret')
+  })
+
+  test('a password that everybody knows is refused', () => {
+    const environment = { PALISADE_DATABASE_URL: 'postgres://palisade:Change%2DMe@db/palisade' }
+    const read = readSettings([], environment)
+    expect(read).toEqual({
+      faults: [expect.stringMatching(/^PALISADE_DATABASE_URL: its password is one that everybody/)],
+    })
+  })
+
+  test.each([
+    ['signing-key.jwk', JSON.stringify(KNOWN_KEY)],
+    ['admin-token', `pal_${'EXAMPLE'.repeat(6)}`],
+  ])('a %s that everybody knows is refused, and not repeated', async (name, content) => {
+    const { path, remove } = temporaryDirectory()
+    writeFileSync(join(path, name), content, { mode: 0o600 })
+    const start = startControlPlane({ dataDirectory: path, port: 0, log: () => {} })
+    await expect(start).rejects.toThrow(name)
+    await expect(start).rejects.not.toThrow(/nWGxne|EXAMPLE/)
+    remove()
   })
 })
