@@ -13,6 +13,9 @@ const SERVERS = 1000
 /** After the first readings: compilers, collectors and reports come to rest. */
 const SETTLE_MS = 10_000
 const SLICE_MS = 5000
+/** What the start writes comes to its end within this time; what goes on for longer is counted. */
+const START_WRITES_MS = 60_000
+const NO_WRITES_FOR_MS = 5000
 
 export async function watching({ quick, profile }: BenchOptions): Promise<Section> {
   const farm = await Farm.open({ servers: SERVERS, feeds: false })
@@ -34,8 +37,8 @@ async function observe(farm: Farm, installation: Installation, slices: number): 
   const cores: number[] = []
   const memory: number[] = []
   const asked: number[] = []
+  const writesBefore = await countStartWrites(installation.databaseUrl)
   const startedAt = nodeClock.now()
-  const writesBefore = await countWrites(installation.databaseUrl)
   for (let slice = 0; slice < slices; slice++) {
     const [cpu, datagrams] = [cpuMs(installation.agentPid), await farm.datagrams()]
     const from = nodeClock.now()
@@ -65,6 +68,17 @@ async function observe(farm: Farm, installation: Installation, slices: number): 
       `Each run is ${SLICE_MS / 1000} s of the agent's own process; the BMCs are simulated in another.`,
       'Writes are the inserts, updates and deletes that pg_stat_user_tables counts.',
     ],
+  }
+}
+
+/** The writes until there are none for a while: the last readings of a thousand servers come late. */
+async function countStartWrites(databaseUrl: string): Promise<number> {
+  const endsAt = nodeClock.now() + START_WRITES_MS
+  for (let before = await countWrites(databaseUrl); ; ) {
+    await pause(NO_WRITES_FOR_MS)
+    const writes = await countWrites(databaseUrl)
+    if (writes === before || nodeClock.now() > endsAt) return writes
+    before = writes
   }
 }
 
