@@ -28,11 +28,11 @@ export async function chassisRows(target: Target, { quick }: FleetOptions): Prom
     const samples = await resets(api, sims, quick ? 20 : 200)
     return [
       {
-        what: 'one at a time: → chassis command executed',
+        what: 'hub awake: → chassis command executed',
         samples,
         unit: 'ms',
         goal: { p50: 15, p99: 60 },
-        note: 'a real agent, ipmi_sim; two more syncs',
+        note: 'a real agent and ipmi_sim',
       },
     ]
   } finally {

@@ -35,6 +35,10 @@ const { options, sections } = read
 const startedAt = nodeClock.now()
 let missed = 0
 const target = await (options.target === 'node' ? startNodeTarget() : startWorkerdTarget())
+// Postgres and the Worker would outlive a run that is broken off.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void target.stop().finally(() => process.exit(130)))
+}
 try {
   const { url, adminToken } = target
   const { sites, servers } = options

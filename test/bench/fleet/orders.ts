@@ -9,8 +9,9 @@ import type { FleetOptions } from './options.ts'
 import { serverName, siteName } from './site-document.ts'
 import type { Target } from './target.ts'
 
-/** Sites that are asked for nothing before they are measured: connections and compilers warm up at others. */
-const WARM_UP = 30
+/** Sites that are asked again and again, so that their hubs are awake. */
+const AWAKE = 16
+const WARM_UP = 2 * AWAKE
 
 export async function orders(
   target: Target,
@@ -20,43 +21,67 @@ export async function orders(
   return {
     title: `Orders: request sent → order at the agent, ${target.name}`,
     rows: [
-      ...(await oneByOne(target, fleet, options)),
+      ...(await awake(target, fleet, options)),
+      ...(target.wakes ? await asleep(target, fleet, options) : []),
       ...(await chassisRows(target, options)),
       ...(await atAllSites(target, fleet, options)),
     ],
     notes: [
-      'One at a time: each request on a new connection, at another site than the one before. At all sites: as',
-      'many connections as sites. The agents live in one other process, which verifies every order.',
+      `One at a time: each request on a new connection; awake are the hubs of ${AWAKE} sites that are asked in turn,`,
+      'asleep those that nobody asked for a while. At all sites: as many connections as sites. The agents live in',
+      'one other process, which verifies every order.',
     ],
   }
+}
+
+async function awake(
+  target: Target,
+  fleet: Fleet,
+  { sites, servers, quick }: FleetOptions,
+): Promise<Row[]> {
+  const asks = Array.from({ length: WARM_UP + (quick ? 40 : 300) }, (_, run) => {
+    const used = Math.min(AWAKE, sites)
+    // A server is not reset again while its former reset is open.
+    return { site: siteName(run % used), server: serverName(Math.floor(run / used) % servers) }
+  })
+  return await oneByOne(target, fleet, { asks, warmUp: WARM_UP, what: 'hub awake' })
+}
+
+async function asleep(
+  target: Target,
+  fleet: Fleet,
+  { sites, quick }: FleetOptions,
+): Promise<Row[]> {
+  await pause(target.restMs)
+  const asks = Array.from({ length: Math.min(quick ? 10 : 100, sites - AWAKE) }, (_, run) => ({
+    site: siteName(AWAKE + run),
+    server: serverName(0),
+  }))
+  return await oneByOne(target, fleet, { asks, warmUp: 0, what: 'hub asleep' })
 }
 
 async function oneByOne(
   target: Target,
   fleet: Fleet,
-  { sites, servers, quick }: FleetOptions,
+  given: { asks: { site: string; server: string }[]; warmUp: number; what: string },
 ): Promise<Row[]> {
+  const { asks, warmUp, what } = given
   const api = new BenchApi(target)
   const [toAgent, toAnswer]: [number[], number[]] = [[], []]
-  const runs = quick ? 40 : 300
-  for (let run = 0; run < WARM_UP + runs; run++) {
-    const site = siteName(run % sites)
-    // A server is not reset again while its former reset is open.
-    const server = serverName(Math.floor(run / sites) % servers)
+  for (const ask of asks) {
     let sentAt = 0
-    const id = await api.reset({ site, server, mode: 'hard' }, () => {
+    const id = await api.reset({ ...ask, mode: 'hard' }, () => {
       sentAt = nodeClock.now()
     })
     const answeredAt = nodeClock.now()
     const [receivedAt = Number.NaN] = await fleet.received([id])
     await pause(10)
-    if (run < WARM_UP) continue
     toAgent.push(receivedAt - sentAt)
     toAnswer.push(answeredAt - sentAt)
   }
   return [
-    { what: 'one at a time: → order at the agent', samples: toAgent, unit: 'ms' },
-    { what: 'one at a time: → 202', samples: toAnswer, unit: 'ms' },
+    { what: `${what}: → order at the agent`, samples: toAgent.slice(warmUp), unit: 'ms' },
+    { what: `${what}: → 202`, samples: toAnswer.slice(warmUp), unit: 'ms' },
   ]
 }
 

@@ -29,7 +29,7 @@ async function cutAll(
   { sites, quick }: FleetOptions,
 ): Promise<Row[]> {
   const [all, last, dials, peak]: [number[], number[], number[], number[]] = [[], [], [], []]
-  for (let run = 0; run < (quick ? 1 : 5); run++) {
+  for (let run = 0; run < (quick ? 1 : 3); run++) {
     await pause(1000)
     const before = (await fleet.ask({ ask: 'look' })).dials
     const watched = watchMemory(target)

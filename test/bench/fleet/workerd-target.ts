@@ -22,15 +22,13 @@ export async function startWorkerdTarget(): Promise<Target> {
   try {
     const databaseUrl = await database.freshDatabase()
     const workerd = await startWorkerd({ directory: join(directory, 'control-plane'), databaseUrl })
-    // Known once, for a bare server may run under workerd too.
-    const pids = familyOf(process.pid).filter((pid) => commandLine(pid).includes('bin/workerd'))
     return {
       name: 'workerd + Postgres 15',
       url: workerd.url,
       adminToken: workerd.adminToken,
       databaseUrl,
       restMs: 25_000,
-      pids: () => pids,
+      pids: runtimePids,
       wakes: () => countWakes(workerd.log()),
       startBare: () =>
         startServer('test/bench/fleet/bare-workerd.ts', [], { DATABASE_URL: databaseUrl }),
@@ -43,6 +41,14 @@ export async function startWorkerdTarget(): Promise<Target> {
     await closeDatabase()
     throw error
   }
+}
+
+/** The workerd of the Worker alone: wrangler has another one in front of it, which it starts first. */
+function runtimePids(): number[] {
+  const family = familyOf(process.pid)
+  const parent = family.find((pid) => commandLine(pid).includes('workerd-child.ts')) ?? 0
+  const runtimes = familyOf(parent).filter((pid) => commandLine(pid).includes('bin/workerd'))
+  return [Math.max(...runtimes)]
 }
 
 /** Of the hubs alone: desks answer what concerns no site. */
