@@ -39,6 +39,8 @@ export interface DevicesInUse {
   pdus: ReadonlySet<string>
 }
 
+const NOTHING_IN_USE: DevicesInUse = { machines: new Set(), pdus: new Set() }
+
 export interface Place {
   address: string
   port: number
@@ -83,7 +85,7 @@ export class Devices {
   async apply(
     site: SiteDocument,
     unseal: Unseal,
-    inUse: DevicesInUse,
+    inUse: DevicesInUse = NOTHING_IN_USE,
   ): Promise<{ faults: string[]; replaced: string[]; deferred: boolean }> {
     const faults: string[] = []
     const replaced: string[] = []

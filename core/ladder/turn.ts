@@ -114,8 +114,18 @@ export function conclude(turn: Turn, conclusion: Omit<Conclusion, 'evidence'>): 
   turn.actions.push({ type: 'conclude', conclusion: ladder.conclusion })
 }
 
-/** Nothing proves that the server has stopped: never complete on unknown. */
+/**
+ * Nothing proves that the server has stopped: never complete on unknown. Unless the hard reset was accepted
+ * after all, when the ladder had gone on: then that boot has ended, whatever the later rungs could show.
+ */
 export function fail(turn: Turn, grade: 'unknown' | 'failed', detail: string): void {
+  const late = turn.ladder.shots.some(
+    ({ rung, answer }) => rung === 'hard' && answer === 'accepted',
+  )
+  if (late) {
+    note(turn, bmcSource(turn), 'hard reset accepted late')
+    return conclude(turn, { result: 'REBOOT', fenced: true, grade: 'acknowledged', detail })
+  }
   conclude(turn, { result: 'FAIL', fenced: false, grade, detail })
 }
 

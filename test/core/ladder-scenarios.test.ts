@@ -149,6 +149,16 @@ describe('hard', () => {
     expect(run.effects).toEqual(['0 nmi', '2500 reset', ...CUT_AND_BACK])
   })
 
+  test('an acceptance that comes late completes when nothing later can be proven', () => {
+    const run = setUp({ bmc: SILENT, outlets: [{}, { reads: 'silent' }] })
+    const late = { type: 'answered', shot: 2, answer: 'accepted', detail: 'late' } as const
+    run.time.after(9000, () => run.give(late))
+    run.run()
+    expect(run.conclusion).toMatchObject({ result: 'REBOOT', fenced: true, grade: 'acknowledged' })
+    expect(run.conclusion?.detail).toContain('not every feed was read off')
+    expect(run.recoveries).toEqual(['held'])
+  })
+
   test('answers that come twice conclude once', () => {
     const run = play({ bmc: { repeatsAfterMs: 5 } })
     expect(run.effects).toEqual(['0 nmi', '2500 reset'])

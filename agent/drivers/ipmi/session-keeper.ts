@@ -10,8 +10,11 @@ import { unwrapV20 } from './rmcp.ts'
 import type { Session } from './session.ts'
 import type { OpenUdp, Udp } from './udp.ts'
 
-/** So many questions without an answer, and a new login is tried alongside. */
-const UNANSWERED_MAX = 2
+/**
+ * So many questions without an answer, and a new login is tried alongside: 1.6 s. A BMC that is quick to
+ * log in and slow to tell its power would get a new session with each question if this were less.
+ */
+const UNANSWERED_MAX = 4
 /** Both are needed before the link is down: a pause of this process is not the BMC's silence. */
 const SILENCE_MAX_MS = 3000
 const SILENT_QUESTIONS_MIN = 3

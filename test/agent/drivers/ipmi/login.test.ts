@@ -209,7 +209,7 @@ describe('refused for now, and tried again', () => {
     await pass(100)
     bmc.restart()
     bmc.openStatus = () => 0x01
-    await read(900)
+    await read(1900)
     expect(bmc.logins).toEqual(['17.0', '17.0'])
   })
 
