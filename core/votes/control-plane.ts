@@ -126,12 +126,10 @@ function letWait(row: VoteRow, { agent, start }: Ask): VoteRow {
   return { ...row, tickets: ticket, waiting: { agent, start, ticket } }
 }
 
-/** Hearing of the holder ends the other's wait. */
 function noteMessage(row: VoteRow, message: ToControlPlane): VoteRow {
   const { agent, start, number } = message
   return {
     ...row,
-    waiting: row.holder?.agent === agent ? undefined : row.waiting,
     newest: { ...row.newest, [agent]: { start, number } },
     committed: merged(row.committed, message.committed),
     starts: merged(row.starts, message.starts),

@@ -8,7 +8,7 @@ import { hearAsk } from './voter.ts'
 export function hearPeer(turn: Turn, message: PeerMessage): void {
   const { state } = turn
   if (message.agent !== state.peer) return
-  const rolledBack = message.start < (state.ballot.starts[message.agent] ?? 0)
+  const rolledBack = message.start < state.peerStart
   // An answer or stand-down of a start that is over says nothing any more.
   if (rolledBack && message.type !== 'ask') return
   if (!rolledBack) learnFromPeer(turn, message)

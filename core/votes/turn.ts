@@ -113,7 +113,6 @@ export function dropLeases(state: VoteState): void {
 
 /** What was known of the other agent is known of nobody now. */
 export function blankPeer(state: VoteState): void {
-  state.peerStart = 0
   state.peerAnswered = 0
   state.echo = 0
   state.peerHeads = undefined

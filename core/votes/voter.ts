@@ -53,7 +53,7 @@ function judge(turn: Turn, ask: Ask, lastAnswered: number): Refusal | undefined 
   const { state, now } = turn
   const { ballot, role } = state
   if (ask.voters !== state.voters.version) return 'voters-differ'
-  if (ask.start < (ballot.starts[ask.agent] ?? 0)) return 'candidate-rolled-back'
+  if (ask.start < state.peerStart) return 'candidate-rolled-back'
   const own = judgeSelf(turn)
   if (own) return own
   if (ask.epoch < ballot.epoch) return 'old-epoch'

@@ -31,6 +31,7 @@ export function votersChanged(turn: Turn): void {
   if (state.role.name !== 'follower') stepDown(turn, 'voters-changed')
   blankPeer(state)
   state.peer = peer
+  state.peerStart = state.ballot.starts[peer ?? ''] ?? 0
   state.seat = seatOf(voters, state.me)
   state.tryAt = Math.max(now, state.quietUntil)
   // An agent that was alone has missed nothing.

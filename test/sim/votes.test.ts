@@ -11,7 +11,7 @@ import { PROFILES, type ProfileName } from './votes/storm.ts'
 const FRESH_WITHIN_MS = 3000
 const FRESH_SEEDS_MAX = 100
 /** A change of the faults moves what a seed does: so many after it are tried as well. */
-const SEEDS_NEARBY = 60
+const SEEDS_NEARBY = 1500
 
 const NAMES = Object.keys(PROFILES) as ProfileName[]
 const FAILED_ONCE: readonly (readonly [ProfileName, number])[] = [

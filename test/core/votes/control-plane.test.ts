@@ -67,6 +67,17 @@ describe('its vote stays given', () => {
     expect(answer).toMatchObject({ granted: false, refusal: 'held', ticket: 2 })
   })
 
+  test('a wait by an older refusal does not count', () => {
+    const { answer } = judge(
+      heldByA,
+      anAsk('b', 1),
+      anAsk('a', 2),
+      anAsk('b', 2),
+      anAsk('b', 3, { ticket: 1, waitedMs: 20_000 }),
+    )
+    expect(answer).toMatchObject({ granted: false, refusal: 'held', ticket: 2 })
+  })
+
   test('a wait of an earlier start does not count', () => {
     const waited = { start: 2, ticket: 1, waitedMs: 20_000 }
     const { answer } = judge(heldByA, anAsk('b', 1), anAsk('b', 1, waited))

@@ -103,6 +103,26 @@ describe('stand-down', () => {
     expect(pair.state('b').heldStandDown).toBe(0)
   })
 
+  test('two that both stood down sign each other back, and neither paper lives on', () => {
+    const pair = new Pair()
+    const stood = (epoch: number) => ({ ...pair.agents.a.disk, epoch, stoodDown: epoch })
+    pair.agents.a.disk = stood(3)
+    pair.agents.b.disk = stood(2)
+    pair.break('ab', 'ba')
+    pair.start('a')
+    pair.start('b')
+    pair.pass(300)
+    pair.heal()
+    const paper = pair.said.find(({ from, message }) => {
+      return from === 'a' && message.type === 'stand-down'
+    })?.message
+    if (paper?.type !== 'stand-down') throw new Error('a stood down')
+    pair.pass(200)
+    expect(pair.agents.a.disk.stoodDown + pair.agents.b.disk.stoodDown).toBe(0)
+    pair.take('b', { type: 'message', from: 'peer', message: paper })
+    expect(pair.state('b').heldStandDown).toBe(0)
+  })
+
   test('its holder must have the head that it names before it acts', () => {
     const pair = Pair.settled()
     pair.pass(400)
@@ -184,7 +204,9 @@ describe('the peer read off', () => {
     pair.pass(400)
     expect(pair.active).toEqual([])
     read(pair, 'b', { askedAt })
-    expect(pair.active).toEqual([])
+    expect(pair.state('b').peerOffUntil).toBe(Number.NEGATIVE_INFINITY)
+    read(pair, 'b')
+    expect(pair.state('b').peerOffUntil).toBe(pair.now + 1600)
   })
 })
 

@@ -104,9 +104,19 @@ describe('every message is numbered and answered by number', () => {
     const answer = pair.said.findLast(({ from }) => from === 'b')?.message
     if (answer?.type !== 'answer') throw new Error('b answered')
     pair.kill('a')
+    pair.break('ba', 'Ca')
     pair.start('a')
-    pair.take('a', { type: 'message', from: 'peer', message: answer })
-    expect(pair.state('a').peerLeaseUntil).toBe(Number.NEGATIVE_INFINITY)
+    pair.pass(2001)
+    const number = pair.state('a').asks.at(-1)?.number ?? 0
+    expect(pair.state('a').role.name).toBe('pre-candidate')
+    const say = (start: number) => {
+      const message = { ...answer, to: { start, number } }
+      pair.take('a', { type: 'message', from: 'peer', message })
+    }
+    say(1)
+    expect(pair.state('a').role.name).toBe('pre-candidate')
+    say(2)
+    expect(pair.state('a').role.name).toBe('candidate')
   })
 
   test('B renews only an ask that echoes its last answer', () => {
@@ -164,6 +174,19 @@ describe('an epoch is taken only after another voter said that it would grant it
   })
 })
 
+test('a voter gives no vote for an epoch lower than one it knows', () => {
+  const pair = Pair.settled()
+  const ask = pair.said.findLast(({ from }) => from === 'a')?.message
+  if (ask?.type !== 'ask') throw new Error('a asked')
+  pair.kill('a')
+  pair.pass(3000)
+  expect(pair.epochOf('b')).toBe(2)
+  const since = pair.said.length
+  const message = { ...ask, number: ask.number + 1, echo: ask.number }
+  pair.take('b', { type: 'message', from: 'peer', message })
+  expect(pair.refusals('b', since)).toEqual(['old-epoch'])
+})
+
 describe('a voter refuses a candidate whose journal is behind', () => {
   test('its answer names its head, and nobody acts before it has what its voters have', () => {
     const pair = Pair.settled()
@@ -178,6 +201,24 @@ describe('a voter refuses a candidate whose journal is behind', () => {
     pair.pass(6000)
     expect(pair.active).toHaveLength(1)
     expect(pair.state('a').heads).toEqual({ a: 7, b: 2 })
+  })
+
+  test('also when what is missing was heard of only after the vote', () => {
+    const pair = new Pair()
+    pair.break('aC', 'bC')
+    pair.hungDisks.add('a')
+    pair.start('a')
+    pair.start('b')
+    pair.pass(2100)
+    expect(pair.state('a').role.name).toBe('standing')
+    const said = pair.said.findLast(({ from }) => from === 'b')?.message
+    if (said?.type !== 'answer') throw new Error('b answered')
+    pair.take('a', { type: 'message', from: 'peer', message: { ...said, committed: { b: 5 } } })
+    pair.letDiskWrite('a')
+    expect(pair.state('a').peerLeaseUntil).toBeGreaterThan(pair.now)
+    expect(pair.active).toEqual([])
+    pair.record('a', { b: 5 })
+    expect(pair.active).toEqual(['a'])
   })
 
   test('fewer records than the others remember: it neither votes nor stands until it has copied', () => {
@@ -243,6 +284,21 @@ describe('A and B alone are enough', () => {
     expect(pair.state('a').controlPlaneLeaseUntil).toBe(Number.NEGATIVE_INFINITY)
     expect(pair.active).toEqual(['a'])
   })
+})
+
+test('a vote that was given back counts no more, even if its answer comes later', () => {
+  const pair = Pair.settled()
+  pair.break('ab', 'ba', 'Ca')
+  pair.pass(1200)
+  const late = pair.said.findLast(({ from }) => from === 'C')?.message
+  if (late?.type !== 'control-plane-answer') throw new Error('the control plane answered')
+  expect(late.granted).toBe(true)
+  pair.heal()
+  pair.break('Ca')
+  pair.pass(2000)
+  expect(pair.row.holder).toBeUndefined()
+  pair.take('a', { type: 'message', from: 'control-plane', message: late })
+  expect(pair.state('a').controlPlaneLeaseUntil).toBe(Number.NEGATIVE_INFINITY)
 })
 
 test('an intent is acknowledged only by whose vote the asking start and epoch have', () => {
