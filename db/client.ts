@@ -24,6 +24,8 @@ export interface OpenOptions {
   statementTimeoutMs?: number
   /** Closes connections that were idle for so long, so that whoever holds them can sleep. Default: never. */
   idleTimeoutS?: number
+  /** Opens a connection, on a platform where the driver's own does not do. */
+  socket?: (to: { host: string[]; port: number[] }) => unknown
 }
 
 /**
@@ -55,12 +57,14 @@ function preparing(client: postgres.Sql): postgres.Sql {
   return Object.assign(client, { unsafe: prepared(unsafe), begin: inTransaction })
 }
 
-function connect(url: string, { connections = 5, statementTimeoutMs, idleTimeoutS }: OpenOptions) {
+function connect(url: string, options: OpenOptions) {
+  const { connections = 5, statementTimeoutMs, idleTimeoutS, socket } = options
   const settings = {
     max: connections,
     fetch_types: false,
     connect_timeout: 10,
     onnotice: () => {},
+    ...(socket === undefined ? {} : { socket }),
     ...(idleTimeoutS === undefined ? {} : { idle_timeout: idleTimeoutS }),
     ...(statementTimeoutMs === undefined
       ? {}

@@ -231,7 +231,7 @@ const DATABASE_AWAY =
   /^(E(CONNREFUSED|CONNRESET|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH|NOTFOUND)|ENOENT|CONNECT_TIMEOUT|CONNECTION_\w+|08\w{3}|53\w{3}|57014|57P0[1-4])$/
 /** The Workers runtime gives no code, only these words. */
 const CONNECTION_LOST =
-  /^(connection attempt failed|Network connection lost\.|proxy request failed, cannot connect to the specified address)/
+  /^(jsg\.Error: )?(connection attempt failed|Network connection lost\.|proxy request failed, cannot connect to the specified address)/
 
 export function isDatabaseAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false

@@ -17,6 +17,7 @@ import {
 import { OperatorLogWriter } from '../operator-log-writer.ts'
 import type { Deps, Hubs } from '../ports.ts'
 import { localSignals } from '../signals.ts'
+import { openDatabaseSocket } from './database-socket.ts'
 import { workersLog } from './log.ts'
 import { remoteAddress } from './remote-address.ts'
 import { type Bindings, readBindings, type WorkerSettings } from './settings.ts'
@@ -106,6 +107,7 @@ async function open(bindings: Bindings): Promise<Opened> {
   const { db } = openDatabase(settings.databaseUrl, {
     connections: CONNECTIONS,
     idleTimeoutS: IDLE_TIMEOUT_S,
+    socket: openDatabaseSocket,
   })
   const clock = workersClock
   const signals = localSignals(clock)
