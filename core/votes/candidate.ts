@@ -19,6 +19,7 @@ import {
 } from './terms.ts'
 import {
   ask,
+  dropLeases,
   envelope,
   learnHeads,
   mayStand,
@@ -56,6 +57,8 @@ function stand(turn: Turn, controlPlane: boolean): void {
   state.role = { name: 'standing', epoch, controlPlane }
   state.votedForPeer = false
   state.gap = false
+  // Votes for an epoch of before are none for this one.
+  dropLeases(state)
   store(turn, { epoch, votedFor: state.me, promiseMs: PEER_PROMISE_MS }, { type: 'stand', epoch })
 }
 

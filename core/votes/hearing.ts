@@ -41,6 +41,8 @@ function learnFromPeer(turn: Turn, message: PeerMessage): void {
   if (message.start > state.peerStart) {
     state.peerStart = message.start
     state.peerAnswered = 0
+    // To be told to who comes back with fewer.
+    store(turn, { starts: merged(state.ballot.starts, { [message.agent]: message.start }) })
   }
   state.peerHeardAt = now
   state.peerOffUntil = Number.NEGATIVE_INFINITY

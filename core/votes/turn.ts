@@ -137,7 +137,6 @@ export function mayStand(state: VoteState, now: number): boolean {
     state.ballot.stoodDown === 0 &&
     !state.rolledBack &&
     !state.shooting &&
-    state.writes.length === 0 &&
     state.quietUntil <= now &&
     state.promisedUntil <= now
   )

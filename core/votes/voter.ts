@@ -30,7 +30,6 @@ function vote(turn: Turn, ask: Ask, verdict: Verdict): void {
       epoch: ask.epoch,
       votedFor: ask.agent,
       promiseMs: PEER_PROMISE_MS,
-      starts: merged(state.ballot.starts, { [ask.agent]: ask.start }),
     },
     { type: 'answer', verdict, epoch: ask.epoch },
   )

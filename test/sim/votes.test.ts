@@ -27,6 +27,7 @@ const FAILED_ONCE: readonly (readonly [ProfileName, number])[] = [
   ['roles', 2453],
   ['roles', 21_089],
   ['roles', 21_826],
+  ['roles', 317_092_912],
 ]
 
 const first = randomInt(1_000_000_000)
