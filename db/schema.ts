@@ -123,6 +123,9 @@ export const resets = pgTable(
       .where(sql`${table.holds} and ${table.origin} = 'control-plane'`),
     index('resets_newest').on(table.site, table.requestedAt, table.id),
     index('resets_open').on(table.site).where(sql`${table.endedAt} is null`),
+    // Every acceptance asks for these; the history of a site grows without end.
+    index('resets_loose').on(table.site).where(sql`${table.loose} or ${table.status} = 'unknown'`),
+    index('resets_completed').on(table.site, table.fencedAt).where(sql`${table.fenced}`),
   ],
 )
 

@@ -1,0 +1,2 @@
+CREATE INDEX "resets_loose" ON "resets" USING btree ("site") WHERE "resets"."loose" or "resets"."status" = 'unknown';--> statement-breakpoint
+CREATE INDEX "resets_completed" ON "resets" USING btree ("site","fenced_at") WHERE "resets"."fenced";
