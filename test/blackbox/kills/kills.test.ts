@@ -47,7 +47,7 @@ onTarget(`${KILLS} kills`, () => {
       await ran
       const ends = lines.flatMap(({ ended }) => ended)
       console.log(
-        `[kills] ${targetName}: seed ${SEED}, ${tally(killed)}; ${ends.length} orders: ` +
+        `[kills] ${targetName}: ${tally(killed)}; ${ends.length} orders: ` +
           tally(Map.groupBy(ends, ({ status, result }) => `${status} ${result}`)),
       )
       expect(new Set(ends.map(({ id }) => id)).size).toBe(ends.length)
