@@ -34,15 +34,18 @@ onTarget(`${KILLS} kills`, () => {
   test(
     'leave every accepted order one end, and nothing happens twice',
     async () => {
+      console.log(`[kills] ${targetName}: seed ${SEED}`)
       const killed = new Map<string, number>()
       let goesOn = true
       const ran = Promise.all(lines.map((line) => line.run(() => goesOn)))
-      const killing = killAtRandom((victim) => killed.set(victim, (killed.get(victim) ?? 0) + 1))
+      const note = (victim: string) => killed.set(victim, (killed.get(victim) ?? 0) + 1)
+      const killing = killAtRandom(() => goesOn, note)
       try {
         await Promise.race([ran, killing])
-        await killing
       } finally {
         goesOn = false
+        // It must start what it killed before anything is closed.
+        await Promise.allSettled([killing])
       }
       await ran
       const ends = lines.flatMap(({ ended }) => ended)
@@ -56,15 +59,18 @@ onTarget(`${KILLS} kills`, () => {
     KILLS * 30_000 + 300_000,
   )
 
-  async function killAtRandom(note: (victim: string) => void): Promise<void> {
+  async function killAtRandom(
+    goesOn: () => boolean,
+    note: (victim: string) => void,
+  ): Promise<void> {
     const next = chance('kills', SEED)
     const victims = victimsOf(all)
-    for (let kills = 0; kills < KILLS; ) {
+    for (let kills = 0; kills < KILLS && goesOn(); ) {
       const waitMs = next(NEXT_WITHIN_MS)
       const downMs = next(DOWN_WITHIN_MS)
       const first = next(victims.length)
       const second = next(BOTH_EVERY) === 0 ? next(victims.length) : first
-      await until('an order is open', 60_000, () => lines.some(({ isOpen }) => isOpen))
+      await until('an order is open', 60_000, () => !goesOn() || lines.some(({ isOpen }) => isOpen))
       await sleep(waitMs)
       const hit = [...new Set([first, second])].flatMap((index) => victims[index] ?? [])
       await Promise.all(hit.map(({ kill }) => kill()))
