@@ -11,8 +11,11 @@ import { CLOSE, Hub } from '../hub.ts'
 import type { LinkState, Sockets } from '../hub-ports.ts'
 import type { Deps, Hubs } from '../ports.ts'
 
-/** Connections that have not said hello, over all sites; strangers cannot fill the memory. */
-const STRANGERS_MAX = 64
+/**
+ * Connections that have not said hello, over all sites; strangers cannot fill the memory. Room for a fleet that
+ * comes back together: the oldest are dropped first, and those are about to be welcomed.
+ */
+const STRANGERS_MAX = 1024
 /** Messages of one connection that wait for the database before its socket is paused. */
 const WAITING_MAX = 8
 /** Bytes that wait for an agent to read them; a site document of the largest size has a quarter. */
