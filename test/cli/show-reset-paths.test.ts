@@ -28,7 +28,7 @@ test('a row says whether, by what, by when and what to look at; what is true of 
     warnings: [{ code: 'loose-effect', subject: 'PSERVER2', detail: 'a command is unanswered' }],
   }
   const tables = resetPathTables([path('PSERVER1', 10001), cut])
-  expect(renderTables(tables, makePaint(false)).split('\n')).toEqual([
+  expect(renderTables(tables, makePaint({ env: {}, isTerminal: false })).split('\n')).toEqual([
     'Reset paths',
     '  server    systems  reset  by          at worst  look at',
     '  PSERVER1  10001    OK     soft, hard  7.5 s',
