@@ -37,6 +37,7 @@ export async function connecting(
       { what: 'rows written per site', samples: [cost.rows / sites], unit: 'rows' },
       { what: 'transactions per site', samples: [cost.transactions / sites], unit: 'rows' },
       { what: 'write-ahead log per site', samples: [cost.wal / sites / 1000], unit: 'kB' },
+      { what: 'growth of the database per site', samples: [cost.size / sites / 1000], unit: 'kB' },
     ],
     notes: [
       `Resident before: ${memoryBefore.toFixed(0)} MB, after all sites were made over REST.`,

@@ -77,7 +77,7 @@ export class Fleet {
   }
 
   async close(): Promise<void> {
-    if (this.#process.exitCode !== null) return
+    if (!this.#process.connected) return
     const ended = once(this.#process, 'exit')
     this.#process.disconnect()
     await ended

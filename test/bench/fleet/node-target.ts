@@ -25,7 +25,7 @@ export async function startNodeTarget(): Promise<Target> {
       adminToken: readFileSync(join(data, 'admin-token'), 'utf8').trim(),
       databaseUrl,
       restMs: 5000,
-      pids: () => [server.pid],
+      pids: server.pids,
       startBare: () =>
         startServer('test/bench/fleet/bare-node.ts', [], { DATABASE_URL: databaseUrl }),
       async stop() {

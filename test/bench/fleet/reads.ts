@@ -4,7 +4,7 @@ import type { Row, Section } from '../table.ts'
 import { type Read, readInLoops } from './load.ts'
 import type { FleetOptions } from './options.ts'
 import { siteName } from './site-document.ts'
-import type { Target } from './target.ts'
+import { type Bare, processorMs, type Target } from './target.ts'
 
 /** Readers go round these many sites. */
 const SITES = 16
@@ -18,7 +18,7 @@ export async function reads(target: Target, { sites, quick }: FleetOptions): Pro
     const rows: Row[] = []
     for (const [what, pathOf] of Object.entries(READS)) {
       const paths = names.map(pathOf)
-      const servers = { ours: target.url, bare: bare.url }
+      const servers = { ours: target, bare }
       const bytes = await compare(servers, target.adminToken, paths)
       for (const readers of READERS) {
         const found = await inTurns(servers, { token: target.adminToken, paths, readers }, quick)
@@ -43,7 +43,12 @@ const READS: Record<string, (site: string) => string> = {
   audit: (site) => `/v1/audit?site=${site}`,
 }
 
-type Servers = Record<'ours' | 'bare', string>
+type Servers = Record<'ours' | 'bare', Pick<Bare, 'url' | 'pids'>>
+
+interface Turn extends Read {
+  /** Processor time of the server for each answer, in ms. */
+  processor: number
+}
 
 /** Throws when the two do not answer the same. Returns the bytes of an answer. */
 async function compare(servers: Servers, token: string, paths: readonly string[]): Promise<number> {
@@ -58,7 +63,7 @@ async function compare(servers: Servers, token: string, paths: readonly string[]
       .split('\n')
       .map((line) => JSON.parse(line))
   }
-  const [ours, bare] = [await ask(servers.ours), await ask(servers.bare)]
+  const [ours, bare] = [await ask(servers.ours.url), await ask(servers.bare.url)]
   if (!isDeepStrictEqual(ours, bare)) {
     throw new Error(`${path}: the bare server answers otherwise; bring bare-app.ts up to date`)
   }
@@ -70,22 +75,27 @@ async function inTurns(
   servers: Servers,
   reading: { token: string; paths: readonly string[]; readers: number },
   quick: boolean,
-): Promise<Record<'ours' | 'bare', Read[]>> {
+): Promise<Record<'ours' | 'bare', Turn[]>> {
   const [turns, forMs] = quick ? [2, 500] : [8, 2000]
-  const found: Record<'ours' | 'bare', Read[]> = { ours: [], bare: [] }
-  for (const url of Object.values(servers))
+  const found: Record<'ours' | 'bare', Turn[]> = { ours: [], bare: [] }
+  for (const { url } of Object.values(servers))
     await readInLoops({ ...reading, url, forMs: WARM_UP_MS })
   for (let turn = 0; turn < turns; turn++) {
     for (const who of ['ours', 'bare'] as const) {
-      found[who].push(await readInLoops({ ...reading, url: servers[who], forMs }))
+      const server = servers[who]
+      const before = processorMs(server)
+      const read = await readInLoops({ ...reading, url: server.url, forMs })
+      const processor = (processorMs(server) - before) / read.latencies.length
+      found[who].push({ ...read, processor })
     }
   }
   return found
 }
 
-function rowsOf(what: string, found: Record<'ours' | 'bare', Read[]>, bytes: number): Row[] {
+function rowsOf(what: string, found: Record<'ours' | 'bare', Turn[]>, bytes: number): Row[] {
   const rate = (who: 'ours' | 'bare') => found[who].map((read) => read.rate)
   const latency = (who: 'ours' | 'bare') => found[who].flatMap(({ latencies }) => latencies)
+  const processor = (who: 'ours' | 'bare') => found[who].map((turn) => turn.processor)
   const bare = `${what}, bare`
   const note = `${(bytes / 1000).toFixed(1)} kB`
   return [
@@ -93,5 +103,7 @@ function rowsOf(what: string, found: Record<'ours' | 'bare', Read[]>, bytes: num
     { what: bare, samples: rate('bare'), unit: '/s' },
     { what: `${what}, latency`, samples: latency('ours'), unit: 'ms' },
     { what: `${bare}, latency`, samples: latency('bare'), unit: 'ms' },
+    { what: `${what}, processor per answer`, samples: processor('ours'), unit: 'ms' },
+    { what: `${bare}, processor per answer`, samples: processor('bare'), unit: 'ms' },
   ]
 }

@@ -8,7 +8,7 @@ const ROOT = join(import.meta.dirname, '..', '..', '..')
 
 export interface ServerProcess {
   url: string
-  pid: number
+  pids(): number[]
   stop(): Promise<void>
 }
 
@@ -36,7 +36,7 @@ export async function startServer(
     await end(child)
     throw new Error(`${entry} does not start: ${complained}`, { cause: error })
   }
-  return { url: found() ?? '', pid: child.pid ?? 0, stop: () => end(child) }
+  return { url: found() ?? '', pids: () => [child.pid ?? 0], stop: () => end(child) }
 }
 
 async function end(child: ChildProcess): Promise<void> {

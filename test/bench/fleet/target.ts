@@ -23,6 +23,7 @@ export interface Target {
 
 export interface Bare {
   url: string
+  pids(): number[]
   stop(): Promise<void>
 }
 
@@ -31,7 +32,7 @@ export function memoryMb(target: Target): number {
   return target.pids().reduce((sum, pid) => sum + residentMb(pid), 0)
 }
 
-/** Processor time of the control plane so far. */
-export function processorMs(target: Target): number {
+/** Processor time of a server so far. */
+export function processorMs(target: Pick<Target, 'pids'>): number {
   return target.pids().reduce((sum, pid) => sum + cpuMs(pid), 0)
 }

@@ -28,10 +28,13 @@ export async function startWorkerdTarget(): Promise<Target> {
       adminToken: workerd.adminToken,
       databaseUrl,
       restMs: 25_000,
-      pids: runtimePids,
+      pids: () => runtimeBelow('workerd-child.ts'),
       wakes: () => countWakes(workerd.log()),
-      startBare: () =>
-        startServer('test/bench/fleet/bare-workerd.ts', [], { DATABASE_URL: databaseUrl }),
+      async startBare() {
+        const entry = 'test/bench/fleet/bare-workerd.ts'
+        const bare = await startServer(entry, [], { DATABASE_URL: databaseUrl })
+        return { ...bare, pids: () => runtimeBelow(entry) }
+      },
       async stop() {
         await workerd.stop()
         await closeDatabase()
@@ -44,9 +47,9 @@ export async function startWorkerdTarget(): Promise<Target> {
 }
 
 /** The workerd of the Worker alone: wrangler has another one in front of it, which it starts first. */
-function runtimePids(): number[] {
+function runtimeBelow(entry: string): number[] {
   const family = familyOf(process.pid)
-  const parent = family.find((pid) => commandLine(pid).includes('workerd-child.ts')) ?? 0
+  const parent = family.find((pid) => commandLine(pid).includes(entry)) ?? 0
   const runtimes = familyOf(parent).filter((pid) => commandLine(pid).includes('bin/workerd'))
   return [Math.max(...runtimes)]
 }
