@@ -12,6 +12,7 @@ import type { OpeningKey, VerifyingKey } from '../protocol/keys.ts'
 import type { Body } from '../protocol/report.ts'
 import { openSealed } from '../protocol/seal.ts'
 import { type DeviceName, Devices, type DevicesInUse } from './devices.ts'
+import type { Controllers } from './drivers/controllers.ts'
 import type { Link } from './drivers/driver.ts'
 import { Executor } from './executor.ts'
 import type { Journal } from './journal/journal.ts'
@@ -39,6 +40,8 @@ export interface AgentOptions {
   /** Private half of the site key. */
   openingKey: OpeningKey
   files: { site: string; bindings: string; proofs: string }
+  /** Default: over the network. */
+  controllers?: Controllers
   /** Tells the hub that an order need not be sent again. */
   journalled(order: string): void
   log(line: string): void
@@ -72,6 +75,7 @@ export class Agent {
     this.#devices = new Devices({
       clock,
       random,
+      ...(options.controllers ? { controllers: options.controllers } : {}),
       bindingsFile: files.bindings,
       events: {
         linkChanged: (device, link) => this.#linkChanged(device, link),

@@ -6,9 +6,9 @@ import { kgBytes } from '../core/secret-limits.ts'
 import { type Machine, machinesOf, type Pdu, type SiteDocument } from '../core/site.ts'
 import { SEAL_PURPOSE } from '../protocol/credential.ts'
 import { type Bindings, createBindings } from './bindings.ts'
+import { type Controllers, networkControllers } from './drivers/controllers.ts'
 import type { Link, OutletController, PowerController } from './drivers/driver.ts'
-import { createIpmiPowerController } from './drivers/ipmi/power-controller.ts'
-import { createSnmpOutletController, type SnmpAccess } from './drivers/snmp/outlet-controller.ts'
+import type { SnmpAccess } from './drivers/snmp/outlet-controller.ts'
 
 /** Opens one sealed credential; throws, naming no secret, when it cannot. */
 export type Unseal = (sealed: string, purpose: string) => Promise<string>
@@ -29,6 +29,8 @@ export interface DevicesOptions {
   clock: Clock
   random: Random
   events: DeviceEvents
+  /** Default: over the network. */
+  controllers?: Controllers
   /** Where bound identities are kept. */
   bindingsFile: string
 }
@@ -155,10 +157,10 @@ export class Devices {
     const password = await unseal(bmc.password.sealed, SEAL_PURPOSE.bmcPassword)
     const kg = bmc.kg ? await unseal(bmc.kg.sealed, SEAL_PURPOSE.bmcKg) : undefined
     if (held) await held.controller.close()
-    const { clock, random, events } = this.#options
+    const { clock, random, events, controllers = networkControllers } = this.#options
     const device: DeviceName = { kind: 'bmc', name }
     const bound = this.#bindings.find(name, bmc) ?? this.#bindings.find(renamedFrom ?? name, bmc)
-    const controller = createIpmiPowerController({
+    const controller = controllers.power({
       name,
       address: bmc.address,
       port: bmc.port,
@@ -187,9 +189,9 @@ export class Devices {
     if (held?.settings === settings) return
     const snmp = await openSnmp(sealed, unseal)
     if (held) await held.controller.close()
-    const { clock, random, events } = this.#options
+    const { clock, random, events, controllers = networkControllers } = this.#options
     const device: DeviceName = { kind: 'pdu', name }
-    const controller = createSnmpOutletController({
+    const controller = controllers.outlets({
       ...driven,
       name,
       snmp,
