@@ -62,10 +62,20 @@ export interface HubLinkOptions {
   /** The hub holds records that this journal does not: the agent must not act until that is resolved. */
   onRolledBack(detail: string): void
   dispatcher?: Dispatcher
+  /** Default: a WebSocket over the network. */
+  dial?: (address: string) => LinkSocket
+}
+
+/** What the link needs of a WebSocket: it is dialled when it is made. */
+export interface LinkSocket {
+  addEventListener(type: 'close', listener: (event: { code: number; reason: string }) => void): void
+  addEventListener(type: 'message', listener: (event: { data: unknown }) => void): void
+  send(text: string): void
+  close(): void
 }
 
 interface Connection {
-  socket: WebSocket
+  socket: LinkSocket
   over: boolean
   challenged: boolean
   welcomed: boolean
@@ -133,9 +143,11 @@ export class HubLink {
   }
 
   #dial(): void {
-    const { clock, dispatcher } = this.#options
+    const { clock, dispatcher, dial } = this.#options
     this.#enter({ phase: 'connecting', detail: this.#state.detail })
-    const socket = new WebSocket(this.#address(), dispatcher === undefined ? {} : { dispatcher })
+    const socket: LinkSocket = dial
+      ? dial(this.#address())
+      : new WebSocket(this.#address(), dispatcher === undefined ? {} : { dispatcher })
     const connection: Connection = {
       socket,
       over: false,

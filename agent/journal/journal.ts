@@ -1,15 +1,16 @@
 // The agent's truth: every step is durable here before its effect goes out (spec architecture.md, decision 4).
 // One hash chain of records; all that wait at the same time share one fdatasync.
-import { chmod, mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Cancel } from '../../core/ports.ts'
 import { BATCH_CHARACTERS_MAX, BATCH_RECORDS_MAX } from '../../protocol/link.ts'
 import { type ReplayMemory, rememberOrder } from '../../protocol/replay.ts'
 import type { Body, JournalRecord } from '../../protocol/report.ts'
 import { PROTOCOL_VERSION } from '../../protocol/version.ts'
+import { type Disk, nodeDisk } from '../disk.ts'
+import { replaceFleetingFile } from '../durable-file.ts'
 import { storable } from './body.ts'
 import { encodeLine, encodeRecord, type Line } from './line.ts'
-import { lockJournal, type Unlock } from './lock.ts'
+import type { Unlock } from './lock.ts'
 import {
   forgetBefore,
   type JournalMemory,
@@ -55,10 +56,9 @@ interface Waiting {
  * @throws when another agent holds the directory, or when stored records are damaged: then nothing is changed.
  */
 export async function openJournal(options: JournalOptions): Promise<Journal> {
-  const { directory } = options
-  await mkdir(directory, { recursive: true, mode: 0o700 })
-  await chmod(directory, 0o700)
-  const unlock = await lockJournal(directory)
+  const { directory, disk = nodeDisk } = options
+  await disk.makeDirectory(directory)
+  const unlock = await disk.lock(directory)
   try {
     return new Journal(options, await readJournal(options), unlock)
   } catch (error) {
@@ -75,6 +75,7 @@ export class Journal {
   /** Resolves when the disk failed. From then on nothing is durable and nothing may be done. */
   readonly failed: Promise<JournalFailure>
   readonly #options: JournalOptions
+  readonly #disk: Disk
   readonly #segments: Segments
   readonly #reserve: Reserve
   readonly #durableMemory: JournalMemory
@@ -94,6 +95,7 @@ export class Journal {
 
   constructor(options: JournalOptions, opened: Kept, unlock: Unlock) {
     this.#options = options
+    this.#disk = options.disk ?? nodeDisk
     this.#segments = opened.segments
     this.#reserve = opened.reserve
     this.#durableMemory = opened.memory
@@ -293,8 +295,7 @@ export class Journal {
     for (let stored = -1; stored !== this.#acknowledged; ) {
       stored = this.#acknowledged
       const path = join(directory, 'acknowledged')
-      await writeFile(`${path}.new`, `${stored}\n`, { mode: 0o600 })
-      await rename(`${path}.new`, path)
+      await replaceFleetingFile(path, `${stored}\n`, this.#disk)
     }
     const upTo = this.#droppable()
     if (upTo !== undefined) await this.#drop(upTo)
@@ -318,7 +319,7 @@ export class Journal {
     for (const id of this.memory.seen.keys()) {
       if (!this.#isRemembered(id)) this.memory.seen.delete(id)
     }
-    await writeSnapshot(directory, snapshotOf(this.#durableMemory, upTo))
+    await writeSnapshot(directory, snapshotOf(this.#durableMemory, upTo), this.#disk)
     await this.#segments.drop(upTo.seq)
   }
 

@@ -1,15 +1,15 @@
 // Reads a journal's directory when an agent starts, and counts the start.
-import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../../core/ports.ts'
 import { ZERO_HASH } from '../../protocol/chain.ts'
 import { rememberOrder } from '../../protocol/replay.ts'
 import type { JournalRecord } from '../../protocol/report.ts'
+import { type Disk, nodeDisk } from '../disk.ts'
 import { readText, replaceFile } from '../durable-file.ts'
 import type { Line } from './line.ts'
 import { emptyMemory, type JournalMemory, noteRecord } from './memory.ts'
 import { Reserve } from './reserve.ts'
-import { type OpenFile, openSegments, type Segments, type Tail } from './segments.ts'
+import { openSegments, type Segments, type Tail } from './segments.ts'
 import { readSnapshot } from './snapshot.ts'
 
 export interface JournalOptions {
@@ -22,7 +22,8 @@ export interface JournalOptions {
   replayed?: (record: JournalRecord) => void
   /** Housekeeping that failed and will be tried again; nothing is lost by it. */
   onFault?: (detail: string) => void
-  openFile?: OpenFile
+  /** Default: the machine's own. */
+  disk?: Disk
   segmentBytes?: number
   reserveBytes?: number
   /** So many records are kept at least, and none goes before it is 30 days old and acknowledged. */
@@ -46,8 +47,8 @@ export interface Kept {
 
 /** @throws when stored records are damaged or missing; nothing is changed then. */
 export async function readJournal(options: JournalOptions): Promise<Kept> {
-  const { directory, replayed } = options
-  const snapshot = await readSnapshot(directory)
+  const { directory, replayed, disk = nodeDisk } = options
+  const snapshot = await readSnapshot(directory, disk)
   const memory = emptyMemory()
   if (snapshot !== undefined) {
     memory.replay.watermarkMs = snapshot.watermarkMs
@@ -59,11 +60,10 @@ export async function readJournal(options: JournalOptions): Promise<Kept> {
   }
   const recent: Line[] = []
   let latest = { epoch: 0, start: 0 }
-  const reserve = new Reserve(directory, options.reserveBytes ?? RESERVE_BYTES)
+  const reserve = new Reserve(directory, options.reserveBytes ?? RESERVE_BYTES, disk)
   const after = { seq: snapshot?.seq ?? 0, hash: snapshot?.hash ?? ZERO_HASH }
-  const openFile = options.openFile ?? ((path, flags, mode) => open(path, flags, mode))
-  const acknowledged = Math.max(await readCount(directory, 'acknowledged'), after.seq)
-  const files = { directory, after, acknowledged, reserve, openFile }
+  const acknowledged = Math.max(await readCount(directory, 'acknowledged', disk), after.seq)
+  const files = { directory, after, acknowledged, reserve, disk }
   const segments = await openSegments(files, (line) => {
     checkOwner(options, line.record)
     noteRecord(memory, line.record)
@@ -80,8 +80,8 @@ export async function readJournal(options: JournalOptions): Promise<Kept> {
     )
   }
   await reserve.take()
-  const start = Math.max(await readCount(directory, 'starts'), latest.start) + 1
-  await reserve.spend(() => replaceFile(directory, 'starts', `${start}\n`))
+  const start = Math.max(await readCount(directory, 'starts', disk), latest.start) + 1
+  await reserve.spend(() => replaceFile(directory, 'starts', `${start}\n`, disk))
   return {
     segments,
     reserve,
@@ -95,8 +95,8 @@ export async function readJournal(options: JournalOptions): Promise<Kept> {
 }
 
 /** A file that a power loss has emptied counts as 0. */
-async function readCount(directory: string, name: string): Promise<number> {
-  const count = Number((await readText(join(directory, name))) ?? 0)
+async function readCount(directory: string, name: string, disk: Disk): Promise<number> {
+  const count = Number((await readText(join(directory, name), disk)) ?? 0)
   return Number.isSafeInteger(count) ? count : 0
 }
 

@@ -1,8 +1,8 @@
 // Disk space held back for the ladders that are open when the disk runs full (spec redundancy.md, "Journal
 // replication"): given free, it lets them finish; new orders are refused meanwhile.
-import { open, stat, statfs, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isCode } from '../durable-file.ts'
+import type { Disk } from '../disk.ts'
+import { isCode, writeAll } from '../durable-file.ts'
 
 const FILE = 'reserve'
 const CHUNK = Buffer.alloc(1_048_576)
@@ -11,13 +11,15 @@ export class Reserve {
   readonly #directory: string
   readonly #path: string
   readonly #bytes: number
+  readonly #disk: Disk
   #held = false
   #taking: Promise<void> | undefined
 
-  constructor(directory: string, bytes: number) {
+  constructor(directory: string, bytes: number, disk: Disk) {
     this.#directory = directory
     this.#path = join(directory, FILE)
     this.#bytes = bytes
+    this.#disk = disk
   }
 
   /** False once it was given free: what is left of the disk belongs to open ladders. */
@@ -36,8 +38,7 @@ export class Reserve {
   /** Takes it again once so much is free that what is open has room beside it. */
   async takeBack(): Promise<void> {
     if (this.#held) return
-    const { bavail, bsize } = await statfs(this.#directory)
-    if (bavail * bsize >= 2 * this.#bytes) await this.take()
+    if ((await this.#disk.free(this.#directory)) >= 2 * this.#bytes) await this.take()
   }
 
   /** Runs what writes. A full disk is met by the reserve, once; any other failure is final. */
@@ -56,10 +57,10 @@ export class Reserve {
       return
     }
     try {
-      const file = await open(this.#path, 'w', 0o600)
+      const file = await this.#disk.open(this.#path, 'w', 0o600)
       try {
         for (let at = 0; at < this.#bytes; at += CHUNK.length) {
-          await file.writeFile(CHUNK.subarray(0, Math.min(CHUNK.length, this.#bytes - at)))
+          await writeAll(file, CHUNK.subarray(0, Math.min(CHUNK.length, this.#bytes - at)), at)
         }
         await file.datasync()
       } finally {
@@ -84,7 +85,7 @@ export class Reserve {
 
   async #remove(): Promise<void> {
     try {
-      await unlink(this.#path)
+      await this.#disk.remove(this.#path)
     } catch (error) {
       if (!isCode(error, 'ENOENT')) throw error
     }
@@ -92,7 +93,7 @@ export class Reserve {
 
   async #size(): Promise<number | undefined> {
     try {
-      return (await stat(this.#path)).size
+      return await this.#disk.size(this.#path)
     } catch (error) {
       if (isCode(error, 'ENOENT')) return undefined
       throw error

@@ -1,8 +1,8 @@
 // The files of a journal: append-only segments, each named by its first sequence. Only the last one grows, and
 // only its tail can be torn.
-import { open, readdir, readFile, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { syncDirectory } from '../durable-file.ts'
+import type { Disk } from '../disk.ts'
+import { writeAll } from '../durable-file.ts'
 import { decodeLine, type Line, scanSegment } from './line.ts'
 import type { Reserve } from './reserve.ts'
 
@@ -38,7 +38,7 @@ export interface Segment {
 export class Segments {
   readonly #directory: string
   readonly #reserve: Reserve
-  readonly #openFile: OpenFile
+  readonly #disk: Disk
   readonly #kept: Segment[]
   #active: Segment
   #file: DiskFile
@@ -46,12 +46,12 @@ export class Segments {
   constructor(
     directory: string,
     reserve: Reserve,
-    openFile: OpenFile,
+    disk: Disk,
     opened: { kept: Segment[]; active: Segment; file: DiskFile },
   ) {
     this.#directory = directory
     this.#reserve = reserve
-    this.#openFile = openFile
+    this.#disk = disk
     this.#kept = opened.kept
     this.#active = opened.active
     this.#file = opened.file
@@ -80,7 +80,7 @@ export class Segments {
   async roll(): Promise<void> {
     const last = this.#active.last
     const { file, segment } = await this.#reserve.spend(() =>
-      createSegment(this.#directory, last, this.#openFile),
+      createSegment(this.#directory, last, this.#disk),
     )
     const before = this.#file
     this.#kept.push(this.#active)
@@ -92,10 +92,10 @@ export class Segments {
   /** Removes closed segments up to and including this sequence. */
   async drop(upToSeq: number): Promise<void> {
     while (this.#kept[0] !== undefined && this.#kept[0].last.seq <= upToSeq) {
-      await unlink(this.#kept[0].path)
+      await this.#disk.remove(this.#kept[0].path)
       this.#kept.shift()
     }
-    await syncDirectory(this.#directory)
+    await this.#disk.syncDirectory(this.#directory)
   }
 
   /** Durable lines after `seq`, oldest first, for as long as `more` wants them. */
@@ -103,7 +103,7 @@ export class Segments {
     for (const segment of [...this.#kept, this.#active]) {
       if (segment.last.seq <= seq) continue
       const { bytes, firstSeq, last } = segment
-      const content = (await readFile(segment.path)).subarray(0, bytes)
+      const content = (await this.#disk.read(segment.path)).subarray(0, bytes)
       let start = 0
       for (let at = firstSeq; at <= last.seq; at += 1) {
         const end = content.indexOf(10, start)
@@ -129,7 +129,7 @@ export interface SegmentFiles {
   /** The newest sequence that the control plane has stored, as far as this disk knows. */
   acknowledged: number
   reserve: Reserve
-  openFile: OpenFile
+  disk: Disk
 }
 
 /**
@@ -137,22 +137,22 @@ export interface SegmentFiles {
  * been stored is damaged or missing.
  */
 export async function openSegments(
-  { directory, after, acknowledged, reserve, openFile }: SegmentFiles,
+  { directory, after, acknowledged, reserve, disk }: SegmentFiles,
   visit: (line: Line) => void,
 ): Promise<Segments> {
-  const names = await listSegments(directory)
+  const names = await listSegments(directory, disk)
   const kept: Segment[] = []
   let last = after
   for (const [index, { path, firstSeq }] of names.entries()) {
     if (firstSeq <= after.seq) {
       // Its removal was cut short; the snapshot stands for it.
-      await unlink(path)
+      await disk.remove(path)
       continue
     }
     if (firstSeq !== last.seq + 1) {
       throw damaged(directory, `records ${last.seq + 1} to ${firstSeq - 1} are missing`)
     }
-    const bytes = await readFile(path)
+    const bytes = await disk.read(path)
     const scan = scanSegment(bytes, last)
     if (scan.damage !== undefined) throw damaged(path, scan.damage)
     const torn = scan.wholeBytes < bytes.length
@@ -162,53 +162,43 @@ export async function openSegments(
     if (torn && last.seq < acknowledged) {
       throw damaged(path, `record ${last.seq + 1} is torn though the control plane has stored it`)
     }
-    if (torn) await truncate(path, scan.wholeBytes)
+    if (torn) await truncate(path, scan.wholeBytes, disk)
     const lastAt = end?.record.at ?? ''
     kept.push({ path, firstSeq, last, lastAt, bytes: scan.wholeBytes })
     for (const line of scan.lines) visit(line)
   }
   const active = kept.pop()
   if (active === undefined) {
-    const { file, segment } = await createSegment(directory, last, openFile)
-    return new Segments(directory, reserve, openFile, { kept, active: segment, file })
+    const { file, segment } = await createSegment(directory, last, disk)
+    return new Segments(directory, reserve, disk, { kept, active: segment, file })
   }
-  const file = await openFile(active.path, 'r+', 0o600)
-  return new Segments(directory, reserve, openFile, { kept, active, file })
+  const file = await disk.open(active.path, 'r+', 0o600)
+  return new Segments(directory, reserve, disk, { kept, active, file })
 }
 
-async function createSegment(directory: string, after: Tail, openFile: OpenFile) {
+async function createSegment(directory: string, after: Tail, disk: Disk) {
   const firstSeq = after.seq + 1
   const path = join(directory, `records-${String(firstSeq).padStart(15, '0')}`)
-  const file = await openFile(path, 'w', 0o600)
-  await syncDirectory(directory)
+  const file = await disk.open(path, 'w', 0o600)
+  await disk.syncDirectory(directory)
   return { file, segment: { path, firstSeq, last: after, lastAt: '', bytes: 0 } }
 }
 
-async function listSegments(directory: string): Promise<{ path: string; firstSeq: number }[]> {
-  const names = (await readdir(directory)).filter((name) => /^records-\d{15}$/.test(name)).sort()
+async function listSegments(
+  directory: string,
+  disk: Disk,
+): Promise<{ path: string; firstSeq: number }[]> {
+  const names = (await disk.list(directory)).filter((name) => /^records-\d{15}$/.test(name)).sort()
   return names.map((name) => ({ path: join(directory, name), firstSeq: Number(name.slice(8)) }))
 }
 
-async function truncate(path: string, length: number): Promise<void> {
-  const file = await open(path, 'r+')
+async function truncate(path: string, length: number, disk: Disk): Promise<void> {
+  const file = await disk.open(path, 'r+', 0o600)
   try {
     await file.truncate(length)
-    await file.sync()
+    await file.datasync()
   } finally {
     await file.close()
-  }
-}
-
-async function writeAll(file: DiskFile, bytes: Uint8Array, position: number): Promise<void> {
-  let written = 0
-  while (written < bytes.length) {
-    const { bytesWritten } = await file.write(
-      bytes,
-      written,
-      bytes.length - written,
-      position + written,
-    )
-    written += bytesWritten
   }
 }
 

@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 import { z } from 'zod'
 import { recordSchema } from '../../protocol/report.ts'
+import type { Disk } from '../disk.ts'
 import { readText, replaceFile } from '../durable-file.ts'
 import { hashOf } from './line.ts'
 import type { JournalMemory } from './memory.ts'
@@ -34,14 +35,18 @@ export function snapshotOf(
   }
 }
 
-export async function writeSnapshot(directory: string, snapshot: Snapshot): Promise<void> {
+export async function writeSnapshot(
+  directory: string,
+  snapshot: Snapshot,
+  disk: Disk,
+): Promise<void> {
   const text = JSON.stringify(snapshot)
-  await replaceFile(directory, FILE, `${hashOf(text)}\n${text}\n`)
+  await replaceFile(directory, FILE, `${hashOf(text)}\n${text}\n`, disk)
 }
 
 /** Undefined when nothing was ever dropped. Throws when the file is damaged. */
-export async function readSnapshot(directory: string): Promise<Snapshot | undefined> {
-  const whole = await readText(join(directory, FILE))
+export async function readSnapshot(directory: string, disk: Disk): Promise<Snapshot | undefined> {
+  const whole = await readText(join(directory, FILE), disk)
   if (whole === undefined) return undefined
   const [sum, text = ''] = whole.split('\n')
   const parsed = snapshotSchema.safeParse(sum === hashOf(text) ? JSON.parse(text) : undefined)

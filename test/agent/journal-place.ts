@@ -1,7 +1,7 @@
 // A journal in a directory of its own, for tests, with a disk that can be told to fail.
 import { mkdtemp, open, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { type Journal, openJournal } from '../../agent/journal/journal.ts'
 import type { JournalOptions } from '../../agent/journal/opening.ts'
@@ -49,8 +49,10 @@ export class FaultyDisk {
   /** While set, a sync waits for it. */
   held: Promise<void> | undefined
 
+  /** Only files of records are faulty. */
   readonly openFile: OpenFile = async (path, flags, mode) => {
     const file = await open(path, flags, mode)
+    if (!basename(path).startsWith('records-')) return file
     return {
       write: async (bytes, offset, length, position) => {
         const code = this.writeFaults.shift()

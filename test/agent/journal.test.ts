@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { nodeDisk } from '../../agent/disk.ts'
 import { JournalFailure } from '../../agent/journal/journal.ts'
 import { hashRecord, ZERO_HASH } from '../../protocol/chain.ts'
 import { recordSchema } from '../../protocol/report.ts'
@@ -50,7 +51,7 @@ describe('appending', () => {
 
   test('256 who append at once share a few syncs of the disk', async () => {
     const disk = new FaultyDisk()
-    const journal = await openAt(await place(), { openFile: disk.openFile })
+    const journal = await openAt(await place(), { disk: { ...nodeDisk, open: disk.openFile } })
     const before = disk.syncs
     const records = await Promise.all(
       Array.from({ length: 256 }, (_, index) => journal.append([note(index)])),
@@ -62,7 +63,7 @@ describe('appending', () => {
 
   test('nobody goes on before the disk has synced what it appended', async () => {
     const disk = new FaultyDisk()
-    const journal = await openAt(await place(), { openFile: disk.openFile })
+    const journal = await openAt(await place(), { disk: { ...nodeDisk, open: disk.openFile } })
     let release = () => {}
     disk.held = new Promise((resolve) => {
       release = resolve
@@ -294,7 +295,7 @@ describe('a failing disk', () => {
   test('a failed sync ends all appending for ever, and says so', async () => {
     const disk = new FaultyDisk()
     const directory = await place()
-    const journal = await openAt(directory, { openFile: disk.openFile })
+    const journal = await openAt(directory, { disk: { ...nodeDisk, open: disk.openFile } })
     await journal.append([note(1)])
     disk.syncFaults.push('EIO')
     const waiting = [journal.append([note(2)]), journal.append([note(3)])]
@@ -308,7 +309,7 @@ describe('a failing disk', () => {
   test('a full disk takes the reserve once, and then what is open can still be written', async () => {
     const disk = new FaultyDisk()
     const directory = await place()
-    const journal = await openAt(directory, { openFile: disk.openFile })
+    const journal = await openAt(directory, { disk: { ...nodeDisk, open: disk.openFile } })
     expect(journal.spaceIsLow).toBe(false)
     expect((await stat(join(directory, 'reserve'))).size).toBe(65_536)
     disk.writeFaults.push('ENOSPC')

@@ -2,6 +2,7 @@
 // place the test takes over IPC. It dies by its own hand at the point that it was told, as by `kill -9`.
 import { join } from 'node:path'
 import { Agent } from '../../agent/agent.ts'
+import { nodeDisk } from '../../agent/disk.ts'
 import {
   createStopNoticeListener,
   type StopNotice,
@@ -44,10 +45,13 @@ async function start(options: AgentStart): Promise<void> {
     agent: options.agent,
     clock: nodeClock,
     reserveBytes,
-    openFile: killingDisk(kill, {
-      appended: (kinds) => say({ type: 'append', kinds }),
-      die: () => process.kill(process.pid, 'SIGKILL'),
-    }),
+    disk: {
+      ...nodeDisk,
+      open: killingDisk(kill, {
+        appended: (kinds) => say({ type: 'append', kinds }),
+        die: () => process.kill(process.pid, 'SIGKILL'),
+      }),
+    },
   })
   if (journal.epoch === 0) journal.enterEpoch(1)
   void journal.failed.then(fail)
