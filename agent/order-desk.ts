@@ -1,12 +1,17 @@
 // Takes in orders: verifies, remembers, arbitrates, journals, and only then starts anything. The active's
 // word here is the last one (spec architecture.md, decision 1).
-import { type ArbiterView, arbitrate, STOPPED_WITHOUT_REGISTRATION_MS } from '../core/arbiter.ts'
+import {
+  type ArbiterView,
+  arbitrate,
+  judgePair,
+  STOPPED_WITHOUT_REGISTRATION_MS,
+} from '../core/arbiter.ts'
 import { resetCourse } from '../core/course.ts'
 import type { Circumstances } from '../core/ladder/ladder.ts'
 import { open } from '../core/ladder/step.ts'
 import { planReset, resolveTarget } from '../core/planner.ts'
 import type { Clock } from '../core/ports.ts'
-import type { SiteDocument } from '../core/site.ts'
+import { findServer, type SiteDocument } from '../core/site.ts'
 import { canonicalJson } from '../protocol/chain.ts'
 import type { VerifyingKey } from '../protocol/keys.ts'
 import type { OperationOrder, Order, ResetOrder } from '../protocol/order.ts'
@@ -164,10 +169,12 @@ export class OrderDesk {
     while (now - (this.#stopped[0]?.at ?? now) >= STOPPED_WITHOUT_REGISTRATION_MS) {
       this.#stopped.shift()
     }
-    const running = executor.list().filter(({ kind }) => kind === 'reset')
+    const underWay = executor.list()
+    const running = underWay.filter(({ kind }) => kind === 'reset')
     return {
       now,
       open: running.map(({ order, server }) => ({ order, server })),
+      tested: underWay.filter(({ kind, stops }) => kind !== 'reset' && stops),
       loose: loose.list().filter(({ stops }) => stops),
       completed: this.#stopped,
     }
@@ -193,9 +200,13 @@ export class OrderDesk {
     }
     const refusal = judgeOperation(order, { site, seen, underWay: executor.list() })
     if (refusal) return refuse(refusal.code, refusal.detail)
+    const move = startOperation(order, site, { ms: clock.now(), wall: clock.wall() })
+    const server = findServer(site, order.target.server)
+    const guarded = move[0].stops && server && judgePair({ site, server, view: this.#view() })
+    if (guarded) return refuse(guarded.code, guarded.detail)
     const mono = { bootId, ms: clock.now() }
     const accepting = this.#durably(journal.append([operationRecord(order, token, mono)]))
-    executor.run(startOperation(order, site, { ms: clock.now(), wall: clock.wall() }))
+    executor.run(move)
     await accepting
   }
 

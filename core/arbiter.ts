@@ -14,6 +14,8 @@ export interface ArbiterView {
   open: readonly { order: string; server: string }[]
   /** Servers with an effect under way about which no device has told yet. */
   loose: readonly { server: string }[]
+  /** Servers that a test is stopping, or is about to. */
+  tested?: readonly { server: string }[]
   /** Completed resets; ones longer ago than `STOPPED_WITHOUT_REGISTRATION_MS` may be left out. */
   completed: readonly { server: string; at: number }[]
 }
@@ -34,16 +36,15 @@ export type RefusalCode =
   | 'requester-is-target'
   | 'unknown-requester'
 
-export type Verdict =
-  | { verdict: 'accept' }
-  | {
-      verdict: 'refuse'
-      code: RefusalCode
-      result: 'FAIL' | 'ERROR'
-      detail: string
-      /** The open reset that stands in the way, where one does. */
-      order?: string
-    }
+export interface Refusal {
+  verdict: 'refuse'
+  code: RefusalCode
+  result: 'FAIL' | 'ERROR'
+  detail: string
+  /** The open reset that stands in the way, where one does. */
+  order?: string
+}
+export type Verdict = { verdict: 'accept' } | Refusal
 
 /** Judges one request. Pure; the same on both sides of the link. Who may not ask at all comes first. */
 export function arbitrate(question: ArbiterQuestion): Verdict {
@@ -112,16 +113,23 @@ function serverOf(site: SiteDocument, { cluster, number }: SystemAddress): strin
     ?.systems.find((system) => system.number === number)?.server
 }
 
-function judgePair({ site, server, view }: ArbiterQuestion): Verdict | undefined {
+/** The pair guard alone, for whatever else stops a server (spec domain.md §4). */
+export function judgePair({
+  site,
+  server,
+  view,
+}: Pick<ArbiterQuestion, 'site' | 'server' | 'view'>): Refusal | undefined {
   for (const partner of guardedPartners(site, server.name)) {
     const open = view.open.find((reset) => reset.server === partner)
     const because = open
       ? 'is being reset'
       : view.loose.some((effect) => effect.server === partner)
         ? 'may still be hit by an effect without an answer'
-        : stoppedRecently(view, partner)
-          ? 'was stopped and has not registered since'
-          : undefined
+        : view.tested?.some((test) => test.server === partner)
+          ? 'is being tested'
+          : stoppedRecently(view, partner)
+            ? 'was stopped and has not registered since'
+            : undefined
     if (because !== undefined) {
       return {
         verdict: 'refuse',

@@ -145,6 +145,12 @@ describe('the pair guard', () => {
     }
   })
 
+  test('a partner that is being tested refuses, and its own server is not in the way', () => {
+    const tested = [{ server: 'B' }]
+    expect(ask('A', { tested })).toMatchObject(refuse('pair-guard', 'FAIL'))
+    expect(ask('B', { tested })).toEqual(accept)
+  })
+
   test('a partner stopped 60 s ago refuses no more', () => {
     expect(ask('A', { completed: [{ server: 'B', at: NOW - 60_000 }] })).toEqual(accept)
   })
