@@ -20,6 +20,8 @@ const TASKS = {
   bench: ['test/bench/main.ts'],
   'bench:fleet': ['test/bench/fleet/main.ts'],
   crash: ['test/crash/main.ts'],
+  sim: ['test/sim/main.ts'],
+  'sim:soak': ['test/sim/main.ts', '--soak'],
   'sim:votes': ['test/sim/votes/main.ts'],
   'sim:planted': ['test/sim/planted/main.ts'],
   kills: ['test/blackbox/kills/main.ts'],
