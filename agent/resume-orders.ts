@@ -124,11 +124,18 @@ async function noteRecentlyStopped(options: ResumeOptions): Promise<void> {
   const { clock, bootId, journal, stopped, struck } = options
   const servers = new Map<string, string>()
   const stopping = new Set<string>()
+  /** Servers of settled effects whose instant is not known yet: the next record that tells one bounds it. */
+  let settled: string[] = []
   const now = clock.now()
+  const isRecent = (at: number) => now - at < STOPPED_WITHOUT_REGISTRATION_MS
+  const strikeSettled = (at: number) => {
+    if (isRecent(at)) for (const server of settled) struck(server, at)
+    settled = []
+  }
   let after = Math.max(0, journal.durable.seq - RECENT_RECORDS)
   for (;;) {
     const batch = await journal.since(after)
-    if (!batch) return
+    if (!batch) return strikeSettled(now)
     after = batch.head.seq
     for (const record of batch.records) {
       if (record.kind === 'accepted') servers.set(record.order, record.plan.server)
@@ -138,13 +145,22 @@ async function noteRecentlyStopped(options: ResumeOptions): Promise<void> {
       if (record.kind === 'intent' && record.shot.rung !== 'on') {
         stopping.add(`${record.order}#${record.shot.id}`)
       }
-      if (record.kind !== 'concluded' && record.kind !== 'answer') continue
+      if ('mono' in record) strikeSettled(instant(record.mono, bootId, now))
+      if (record.kind !== 'concluded' && record.kind !== 'answer' && record.kind !== 'settled') {
+        continue
+      }
       const server = servers.get(record.order)
+      if (server === undefined) continue
+      const took = (shot: number) => stopping.has(`${record.order}#${shot}`)
+      if (record.kind === 'settled') {
+        // Handled or dropped: nobody can tell which.
+        if (took(record.shot)) settled.push(server)
+        continue
+      }
       const at = instant(record.mono, bootId, now)
-      if (server === undefined || now - at >= STOPPED_WITHOUT_REGISTRATION_MS) continue
+      if (!isRecent(at)) continue
       if (record.kind === 'answer') {
-        const took = record.answer === 'accepted' && stopping.has(`${record.order}#${record.shot}`)
-        if (took) struck(server, at)
+        if (record.answer === 'accepted' && took(record.shot)) struck(server, at)
       } else if (record.conclusion.fenced) stopped(server, record.conclusion.result, at)
     }
   }
