@@ -284,6 +284,7 @@ export class Executor {
       loose.answered(order, shot.id)
       return false
     }
+    this.give(order, { type: 'sent', shot: shot.id })
     if (shot.rung === 'pdu') this.#cutAtMs.set(server, clock.wallMs())
     return true
   }

@@ -20,7 +20,7 @@ export interface Shot {
 export type ShotAnswer = 'accepted' | 'refused' | 'lost' | 'unreachable'
 
 export interface ShotState extends Shot {
-  /** Monotonic ms of the journalled intent. */
+  /** Monotonic ms of the journalled intent; once it has left, of that. */
   intendedAt: number
   answer?: ShotAnswer
   detail?: string

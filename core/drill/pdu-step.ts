@@ -2,7 +2,7 @@
 import type { Course, Move } from '../course.ts'
 import type { Action, Input, Moment, PowerLook } from '../ladder/ladder.ts'
 import { readFeeds } from '../ladder/outlet-rung.ts'
-import { lookAtOutlets, lookAtPower, takeAnswer } from '../ladder/turn.ts'
+import { lookAtOutlets, lookAtPower, noteSent, takeAnswer } from '../ladder/turn.ts'
 import type { OperationEnding, Outlet } from '../operation.ts'
 import { type ShotState, sameDevice } from '../shot.ts'
 import type { LogLook } from '../supply-log.ts'
@@ -92,6 +92,8 @@ function courseOf(test: PduTest, actions: Action[]): Move {
 function take(turn: DrillTurn, input: Input): void {
   const { ladder: test } = turn
   switch (input.type) {
+    case 'sent':
+      return noteSent(turn, input.shot)
     case 'answered': {
       const shot = test.shots.find(({ id }) => id === input.shot)
       if (shot) takeAnswer(shot, input.answer, input.detail)

@@ -152,6 +152,8 @@ export interface OutletLook {
 }
 
 export type Input =
+  /** An effect has left, perhaps long after it was decided: no earlier question is a look at it. */
+  | { type: 'sent'; shot: number }
   | { type: 'answered'; shot: number; answer: ShotAnswer; detail: string }
   | { type: 'power'; look: PowerLook }
   | { type: 'outlets'; look: OutletLook }

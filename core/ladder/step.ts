@@ -34,6 +34,7 @@ import {
   lookAtOutlets,
   lookAtPower,
   note,
+  noteSent,
   takeAnswer,
   turnOf,
 } from './turn.ts'
@@ -121,6 +122,8 @@ export function step(before: Ladder, input: Input, at: Moment): [Ladder, Action[
 
 function take(turn: Turn, input: Input): void {
   switch (input.type) {
+    case 'sent':
+      return noteSent(turn, input.shot)
     case 'answered':
       return answered(turn, input)
     case 'power':

@@ -46,6 +46,11 @@ export function findShot(turn: Bench, id: number | undefined): ShotState | undef
   return turn.ladder.shots.find((shot) => shot.id === id)
 }
 
+export function noteSent(turn: Bench, id: number): void {
+  const shot = findShot(turn, id)
+  if (shot) shot.intendedAt = turn.at.ms
+}
+
 /**
  * Writes down what became of a shot; false when it was known. The first word counts, but a device's own
  * word, however late, replaces our giving up on it.

@@ -198,6 +198,7 @@ export class LadderRun {
       if (!this.ladder || !stillWants(this.ladder, shot.id)) return
       if (!this.#write({ kind: 'intent', shot, mono: this.#mono() })) return
       this.watch.sending?.(shot)
+      this.give({ type: 'sent', shot: shot.id })
       this.room.send(
         shot,
         this.#mine((answer, detail) => {
