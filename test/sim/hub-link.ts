@@ -58,9 +58,10 @@ export class HubConnection implements LinkSocket {
     const text = JSON.stringify(message)
     this.#carry('back', () => {
       const { life } = this
-      if (message.nowMs !== undefined) life.world.judge.hubTimeTold(life, message.nowMs)
       life.deliver(() => {
-        if (this.isOpen) this.#onMessage({ data: text })
+        if (!this.isOpen) return
+        if (message.nowMs !== undefined) life.world.judge.heard(life, message)
+        this.#onMessage({ data: text })
       })
     })
   }

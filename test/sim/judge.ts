@@ -2,6 +2,7 @@
 // by what the machines really did, never by what a device or an agent said.
 import { guardedPartners } from '../../core/arbiter.ts'
 import type { Conclusion } from '../../core/outcome.ts'
+import type { FromHub } from '../../protocol/link.ts'
 import type { JournalRecord, RecordOf } from '../../protocol/report.ts'
 import { type Effect, isUnderWay } from './effects.ts'
 import type { Life } from './life.ts'
@@ -36,6 +37,8 @@ export class Judge {
   readonly #toldAt = new Map<string, number>()
   /** The least that the hub's time can be by what was told: its ms less 0.899 of the agent's. */
   readonly #hubTimes = new WeakMap<Life, number>()
+  /** The hub's time, at least, when each order was first heard. */
+  readonly #heardAt = new WeakMap<Life, Map<string, number>>()
 
   constructor(world: World) {
     this.#world = world
@@ -83,7 +86,7 @@ export class Judge {
         file.server = record.target.server
         file.isTest = record.operation !== 'restore'
         file.serial = record.test?.mode === 'serial'
-        return this.#judgeExpiry(record, life, station)
+        return this.#judgeExpiry(record, life)
       case 'intent':
         file.intend(record, this.#world.time.now)
         return this.#judgeHardTimer(file, record, station)
@@ -133,7 +136,7 @@ export class Judge {
     const { server } = record.plan
     file.server = server
     file.accepted = { record, at, boot: this.#world.bootAt(server, at) }
-    this.#judgeExpiry(record, life, station)
+    this.#judgeExpiry(record, life)
   }
 
   #concluded(file: OrderFile, { conclusion }: RecordOf<'concluded'>, station: Station): void {
@@ -221,7 +224,7 @@ export class Judge {
 
   #findIntent(effect: Effect, life: Life, now: number) {
     const start = life.journal?.start ?? 0
-    const since = now - INTENT_VALID_MS - life.station.disturbedMs(now - 3000, now)
+    const since = now - INTENT_VALID_MS - life.station.disturbedMs(now - 20_000, now)
     // The newest: what a reset has ended in the same turn sends nothing any more.
     for (const file of [...this.orders.values()].reverse()) {
       if (file.server !== effect.server) continue
@@ -331,22 +334,27 @@ export class Judge {
     if (ageMs > 3000) this.fault(`${name} was observed ${value} and no device had said so`)
   }
 
-  hubTimeTold(life: Life, nowMs: number): void {
-    const intercept = nowMs - 0.899 * life.station.monotonic()
-    this.#hubTimes.set(life, Math.max(this.#hubTimes.get(life) ?? intercept, intercept))
+  /** An agent takes a message of the hub: what it must know of the hub's time from here on. */
+  heard(life: Life, message: FromHub): void {
+    const { nowMs } = message
+    if (nowMs === undefined) return
+    const now = life.station.monotonic()
+    const intercept = Math.max(this.#hubTimes.get(life) ?? 0, nowMs - 0.899 * now)
+    this.#hubTimes.set(life, intercept)
+    if (message.type !== 'order') return
+    const heard = this.#heardAt.get(life) ?? new Map<string, number>()
+    this.#heardAt.set(life, heard)
+    // Whether it is still good is decided when it comes first.
+    if (!heard.has(message.token)) heard.set(message.token, intercept + 0.899 * now)
   }
 
-  #judgeExpiry(
-    record: RecordOf<'accepted'> | RecordOf<'operation'>,
-    life: Life | undefined,
-    station: Station,
-  ): void {
+  #judgeExpiry(record: RecordOf<'accepted'> | RecordOf<'operation'>, life: Life | undefined): void {
     const row = this.#world.hub.rows.get(record.order)
-    const intercept = life && this.#hubTimes.get(life)
-    if (!row || intercept === undefined || station.life?.paused) return
-    const leastMs = intercept + 0.899 * record.mono.ms
-    if (record.token !== row.token || leastMs <= row.order.expiresAtMs + 1000) return
+    const leastMs = life && this.#heardAt.get(life)?.get(record.token ?? '')
+    if (!row || leastMs === undefined || record.token !== row.token) return
     const lateMs = Math.round(leastMs - row.order.expiresAtMs)
+    // Tokens count in seconds.
+    if (lateMs <= 1000) return
     this.fault(`${record.order} was accepted ${lateMs} ms after it had expired`)
   }
 

@@ -182,6 +182,7 @@ export class SimOutlets implements OutletController {
       if (effect.state !== 'taken') effect.state = 'dropped'
     }
     const arrive = () => {
+      if (effect.state === 'dropped') return
       if (effect.state === 'flying') effect.state = 'waiting'
       pdu.reach({ handle, drop })
     }

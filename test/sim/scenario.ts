@@ -47,10 +47,10 @@ export interface Scenario {
 
 /** A notice counts for 30 s of an agent whose clock may have stood still; no machine of these worlds runs again so soon. */
 const NOTICE_FRESH_MS = 50_000
-const LADDERS = { min: 40, max: 70 }
+const LADDERS = { min: 60, max: 100 }
 const SETTLED_MS = 34_000
 /** Most ladders have ended by then, and their pairs are open again after this. */
-const LADDER_MS = 18_000
+const LADDER_MS = 15_000
 const CLOSED_MS = 50_000
 
 export function drawScenario(seed: number): Scenario {
@@ -82,7 +82,7 @@ export function drawScenario(seed: number): Scenario {
     const target: Target = { at, server, servers }
     faults.push(...drawFaults(chance, target))
   }
-  const endsAt = at + 40_000
+  const endsAt = at + 25_000
   const rounds = Array.from({ length: Math.ceil(endsAt / 15_000) }, (_, index) => index * 15_000)
   return { seed, clusters, asks, faults, rounds, endsAt }
 }
@@ -166,7 +166,7 @@ function drawClusters(chance: Chance): Cluster[] {
   const pdus = chance.between(2, 3)
   let number = 0
   return Array.from({ length: chance.between(4, 6) }, (_, index) => {
-    const pairGuard = chance.happens(0.45)
+    const pairGuard = chance.happens(0.35)
     const members = [0, 1].map(() => {
       number += 1
       return drawServer(chance, number, { pdus, pairGuard })
