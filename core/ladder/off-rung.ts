@@ -2,6 +2,8 @@
 import { isLoose } from '../shot.ts'
 import {
   LOOK_AFTER_MS,
+  LOOK_AGAIN_MS,
+  LOOK_TIMEOUT_MS,
   OFF_READ_WITHIN_MS,
   type Phase,
   type PowerLook,
@@ -47,7 +49,8 @@ export function offAnswered(turn: Turn, phase: OffPhase, answer: string, detail:
   note(turn, bmcSource(turn), `power off ${answer}${detail === '' ? '' : `: ${detail}`}`)
   switch (answer) {
     case 'accepted':
-      ladder.phase = { ...phase, until: at.ms + OFF_READ_WITHIN_MS }
+      // A wait for a session to settle may have begun already: an answer can come after a look.
+      ladder.phase = { ...phase, until: Math.max(patientUntil(phase), at.ms + OFF_READ_WITHIN_MS) }
       return lookAtPower(turn)
     case 'unreachable':
       if (phase.next === 'pdu') return enterPdu(turn)
@@ -106,8 +109,13 @@ function provesOffAfterShot(turn: Turn, look: PowerLook): boolean {
  */
 function waitForSettledSession(turn: Turn, phase: OffPhase, look: PowerLook): void {
   if (phase.patient) return
-  const settledAt = look.sessionOpenedAt + SESSION_SETTLED_MS + LOOK_AFTER_MS
-  turn.ladder.phase = { ...phase, until: Math.max(phase.until, settledAt), patient: true }
+  // A slow BMC has to be asked once more behind that.
+  const readBy = look.sessionOpenedAt + SESSION_SETTLED_MS + LOOK_AGAIN_MS + LOOK_TIMEOUT_MS
+  turn.ladder.phase = { ...phase, until: Math.max(phase.until, readBy), patient: true }
+}
+
+function patientUntil({ patient, until }: OffPhase): number {
+  return patient ? until : Number.NEGATIVE_INFINITY
 }
 
 export function offDue(turn: Turn, phase: OffPhase): void {

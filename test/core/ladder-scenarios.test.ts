@@ -210,6 +210,34 @@ describe('hard', () => {
     expect(run.conclusion).toMatchObject({ result: 'FAIL', fenced: false, grade: 'unknown' })
   })
 
+  test.each([
+    ['', 200],
+    [' and the BMC is slow', 600],
+  ])(
+    'off of a young session is waited for, even if read before its acceptance came%s',
+    (_, latencyMs) => {
+      const run = setUp({
+        plan: { hardMethod: 'off-on', feeds: [] },
+        bmc: { latencyMs, sessionOpenedAt: 0 },
+        circumstances: { onSession: 99 },
+      })
+      const look = {
+        value: 'off' as const,
+        askedAt: 2550,
+        readAt: wallOf(2600),
+        session: 1,
+        sessionOpenedAt: 0,
+        identity: 'proven' as const,
+        detail: '',
+      }
+      run.time.after(2600, () => run.give({ type: 'power', look }))
+      run.run()
+      expect(run.conclusion).toMatchObject({ result: 'POFF', fenced: true, grade: 'confirmed' })
+      expect(run.recordedAt).toBeGreaterThanOrEqual(30_000)
+      expect(run.effects.map((effect) => effect.split(' ')[1])).toEqual(['nmi', 'off', 'on'])
+    },
+  )
+
   test('a machine of another identity that reads off proves nothing', () => {
     const run = play({
       plan: { hardMethod: 'off-on', feeds: [] },
