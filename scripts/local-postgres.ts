@@ -20,7 +20,7 @@ const run = promisify(execFile)
 const DEBIAN = '/usr/lib/postgresql'
 const ELSEWHERE = ['/usr/bin', '/usr/local/bin', '/opt/homebrew/bin']
 const RUNUSER = '/usr/sbin/runuser'
-const CONNECTIONS_MAX = 60
+const CONNECTIONS_MAX = 300
 
 export interface LocalPostgres {
   /** Of its one database. */

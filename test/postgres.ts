@@ -43,7 +43,7 @@ export function findPostgres(): string | undefined {
 /** Tests need no disk: only with `durable` does a commit wait for it. */
 export async function startPostgres({
   durable = false,
-  connections = 60,
+  connections = 300,
 } = {}): Promise<PrivatePostgres> {
   const binaries = findPostgres()
   if (binaries === undefined) throw new Error(`no Postgres in ${BINARIES.join(', ')}`)

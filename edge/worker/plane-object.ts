@@ -23,7 +23,8 @@ import { remoteAddress } from './remote-address.ts'
 import { type Bindings, readBindings, type WorkerSettings } from './settings.ts'
 import { Wakes } from './wakes.ts'
 
-const CONNECTIONS = 5
+/** For a reset, a report and a reader at once; a storm wakes the hubs of all sites. */
+const CONNECTIONS = 3
 /** A connection to the database keeps its object awake. */
 const IDLE_TIMEOUT_S = 5
 
