@@ -126,7 +126,6 @@ async function listen(
   const webSockets = new WebSocketServer({ noServer: true, maxPayload: MESSAGE_MAX })
   const server = createAdaptorServer({
     fetch: createApp(deps).fetch,
-    overrideGlobalObjects: false,
     // Other upgrades are only offered, as some clients offer HTTP/2 each time: those are answered as they are.
     serverOptions: {
       shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',

@@ -15,7 +15,7 @@ import type { Deps, Hubs } from '../ports.ts'
  * Connections that have not said hello, over all sites; strangers cannot fill the memory. Room for a fleet that
  * comes back together: the oldest are dropped first, and those are about to be welcomed.
  */
-const STRANGERS_MAX = 1024
+const STRANGERS_MAX = 512
 /** Messages of one connection that wait for the database before its socket is paused. */
 const WAITING_MAX = 8
 /** Bytes that wait for an agent to read them; a site document of the largest size has a quarter. */
