@@ -206,7 +206,9 @@ export class ServerModel {
         this.bmc.standbyCame()
       }
     } else if (this.#standby && !this.#holdUp) {
-      this.#holdUp = this.#clock.after(this.#settings.holdUpMs, () => this.#collapse())
+      const { holdUpMs } = this.#settings
+      if (holdUpMs === 0) this.#collapse()
+      else this.#holdUp = this.#clock.after(holdUpMs, () => this.#collapse())
     }
   }
 
