@@ -5,7 +5,8 @@ export default defineConfig({
   test: {
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    // Real devices and processes are waited for, more than processors: one more than these.
+    maxWorkers: 3,
     reporters: ['default', './test/plain-reporter.ts'],
     projects: [
       {
