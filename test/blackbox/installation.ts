@@ -46,7 +46,8 @@ export async function startInstallation(closing: Closing): Promise<Installation>
   if (applied.code !== 0) throw new Error(`apply: ${applied.stdout}${applied.stderr}`)
   await api.allLinksOk()
   const startAgentAnew = async () => {
-    await agent.program.kill()
+    // Not killed: BMCs keep the sessions of an agent that was for a minute, and have few.
+    await agent.program.stop()
     agent.start()
     await agent.program.printed(/link connected/)
     await until('its machines are known', 20_000, async () => {
