@@ -57,15 +57,15 @@ export interface PathCheck {
 
 /** Judges the path by the plan that a reset would be given now. Pure. */
 export function checkResetPath(plan: Plan, facts: PathFacts): PathCheck {
-  const problems = [...blockers(plan, facts), ...facts.redundancyLost]
+  const blocking = blockers(plan, facts)
   const rungs = rungsOf(plan, facts)
   const ready = rungs.filter((rung) => rung.ready)
   return {
-    resettable: blockers(plan, facts).length === 0,
+    resettable: blocking.length === 0,
     redundant: facts.redundancyLost.length === 0,
     rungs,
     worstMs: ready.length === 0 ? null : Math.max(...ready.map(({ byMs }) => byMs)),
-    problems,
+    problems: [...blocking, ...facts.redundancyLost],
     warnings: doubts(plan, facts),
   }
 }

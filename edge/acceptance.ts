@@ -20,6 +20,7 @@ import { resetId } from '../protocol/reset-id.ts'
 import { foldReset, type ResetView } from '../protocol/reset-view.ts'
 import { PROTOCOL_VERSION } from '../protocol/version.ts'
 import { type Caller, requireOperate, requireSight, unknownSite } from './auth.ts'
+import { documentOf } from './configured.ts'
 import { ApiError } from './errors.ts'
 import { gather, type Outcome } from './gather.ts'
 import { hashBody, judgeReplay } from './idempotency.ts'
@@ -220,10 +221,7 @@ function judge(deps: Deps, desk: Desk, { ask, id, bodyHash, caller }: Asked): An
   const { name, row, nowMs, known, accepted, connected } = desk
   const before = known.get(id)
   if (before) return { id, view: replay(before, ask, bodyHash, nowMs, caller) }
-  if (row.document === null) {
-    throw new ApiError('site-not-configured', `site ${name} has no document yet`)
-  }
-  const site = row.document as SiteDocument
+  const site = documentOf(name, row)
   const { target, requester } = resolve(site, ask)
   const server = target.server.name
   requireOperate(caller, name, clustersOf(site, server))

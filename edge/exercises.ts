@@ -5,17 +5,17 @@ import type { SiteHealth } from '../core/drill/health.ts'
 import { offTimeWarning } from '../core/drill/preconditions.ts'
 import type { SiteDocument } from '../core/site.ts'
 import { listAgents } from '../db/agents.ts'
-import { listObservations } from '../db/observations.ts'
+import { listLastKnown } from '../db/observations.ts'
 import { findOperations } from '../db/operations.ts'
 import { listOpenResets } from '../db/resets.ts'
-import { findSite } from '../db/sites.ts'
 import { exerciseId, operationId } from '../protocol/reset-id.ts'
-import { type Caller, requireOperate, unknownSite } from './auth.ts'
+import { type Caller, requireOperate } from './auth.ts'
+import { findConfigured } from './configured.ts'
 import { ApiError } from './errors.ts'
 import type { PduTestAsk } from './operation-order.ts'
 import { acceptOperation } from './operations.ts'
 import type { Deps } from './ports.ts'
-import { siteStatus, type Value } from './status.ts'
+import { type StatusSources, siteStatus, type Value } from './status.ts'
 import { type OperationAnswer, operationOf } from './views.ts'
 
 export interface ExerciseAsk {
@@ -81,19 +81,10 @@ export async function findExercise(
   name: string,
   id: string,
 ): Promise<{ answer: ExerciseAnswer; running: string | undefined } | undefined> {
-  const { site } = await findConfigured(deps, name)
+  const { site } = await findConfigured(deps.db, name)
   const [first] = await listTests(deps, site, id)
   const asked = first && askOf(first)
   return asked && (await look(deps, name, id, asked))
-}
-
-async function findConfigured(deps: Deps, name: string) {
-  const row = await findSite(deps.db, name)
-  if (!row) throw unknownSite(name)
-  if (row.document === null) {
-    throw new ApiError('site-not-configured', `site ${name} has no document yet`)
-  }
-  return { site: row.document as SiteDocument, revision: row.revision }
 }
 
 /** Each machine is tested once in an exercise, by a key of its own. */
@@ -118,7 +109,7 @@ function askOf({ test }: OperationAnswer): ExerciseAsk | undefined {
 }
 
 async function look(deps: Deps, name: string, id: string, ask: ExerciseAsk): Promise<Found> {
-  const { site, revision } = await findConfigured(deps, name)
+  const { site, revision } = await findConfigured(deps.db, name)
   const tests = await listTests(deps, site, id)
   const before = tests[0] && askOf(tests[0])
   if (before && JSON.stringify(before) !== JSON.stringify(ordered(ask))) {
@@ -128,7 +119,7 @@ async function look(deps: Deps, name: string, id: string, ask: ExerciseAsk): Pro
   const presence = await deps.hubs.presence(name)
   const decided = decideExercise({
     site,
-    health: await healthOf(deps, name, site, revision),
+    health: await healthOf(deps, { name, site, revision, presence }),
     agents: presence.map(({ agent }) => agent),
     tests: tests.map(({ id: test, server, status, code, detail, feeds, steps }) => {
       const cut = steps.some(({ kind }) => kind === 'IPDUSD')
@@ -156,20 +147,16 @@ function ordered({ offTimeS, waitTimeS, trustUnregistered }: ExerciseAsk): Exerc
 }
 
 async function healthOf(
-  deps: Deps,
-  name: string,
-  site: SiteDocument,
-  revision: number,
+  { db }: Deps,
+  of: Omit<StatusSources, 'agents' | 'observations'> & { site: SiteDocument },
 ): Promise<SiteHealth> {
-  const { servers, systems } = siteStatus({
-    name,
-    revision,
-    site,
-    agents: await listAgents(deps.db, name),
-    presence: await deps.hubs.presence(name),
-    observations: await listObservations(deps.db, name),
-  })
-  const open = new Set((await listOpenResets(deps.db, name)).map(({ server }) => server))
+  const [agents, observations, resets] = await Promise.all([
+    listAgents(db, of.name),
+    listLastKnown(db, of.name),
+    listOpenResets(db, of.name),
+  ])
+  const { servers, systems } = siteStatus({ ...of, agents, observations })
+  const open = new Set(resets.map(({ server }) => server))
   const now = (value: Value | undefined) => (!value || value.stale ? '--' : value.value)
   const shown = new Map(servers.map((server) => [server.name, server]))
   const states = new Map(systems.map((each) => [`${each.cluster}/${each.number}`, each.state]))

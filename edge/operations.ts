@@ -1,7 +1,6 @@
 // Restores and tests asked for (spec domain.md §9): refused early where the control plane knows enough; the
 // agent, which sees the devices, has the last word.
 import { ownManagementServer } from '../core/drill/management-server.ts'
-import type { SiteDocument } from '../core/site.ts'
 import { listAgents } from '../db/agents.ts'
 import type { Db } from '../db/client.ts'
 import { appendEvents } from '../db/events.ts'
@@ -16,6 +15,7 @@ import { foldOperation } from '../protocol/reset-view.ts'
 import { PROTOCOL_VERSION } from '../protocol/version.ts'
 import { clustersOf, ORDER_LIFE_MS } from './acceptance.ts'
 import { type Caller, requireOperate, requireSight, unknownSite } from './auth.ts'
+import { documentOf } from './configured.ts'
 import { ApiError } from './errors.ts'
 import { hashBody, judgeReplay } from './idempotency.ts'
 import { contentOf, findTarget, longestMs, type OperationAsk, refuse } from './operation-order.ts'
@@ -48,10 +48,7 @@ async function accept(
 ): Promise<OperationAnswer> {
   const row = await lockSite(tx, ask.site)
   if (!row) throw unknownSite(ask.site)
-  if (row.document === null) {
-    throw new ApiError('site-not-configured', `site ${ask.site} has no document yet`)
-  }
-  const site = row.document as SiteDocument
+  const site = documentOf(ask.site, row)
   const target = findTarget(site, ask)
   const server = target.found.name
   requireOperate(caller, ask.site, clustersOf(site, server))

@@ -1,5 +1,6 @@
 // The reset path of every server of a site, from the last-known values and who is connected (spec domain.md §6).
 // Pure. A value that nobody can vouch for any more counts as no way to the device.
+import { agentWarnings } from '../core/limits/readiness.ts'
 import type { Power } from '../core/outcome.ts'
 import { planReset } from '../core/planner.ts'
 import {
@@ -11,14 +12,15 @@ import {
 } from '../core/reset-path.ts'
 import { type Server, type SiteDocument, systemsOf } from '../core/site.ts'
 import type { AgentRow } from '../db/agents.ts'
-import type { ObservationRow } from '../db/observations.ts'
+import type { LastKnown } from '../db/observations.ts'
 import type { Presence } from './ports.ts'
+import { Values } from './status.ts'
 
 export interface ResetPathSources {
   site: SiteDocument
   agents: readonly AgentRow[]
   presence: readonly Presence[]
-  observations: readonly ObservationRow[]
+  observations: readonly LastKnown[]
   /** Servers with an effect that no device has answered. */
   loose: readonly string[]
 }
@@ -31,17 +33,7 @@ export interface ResetPath extends PathCheck {
 /** In the order of the site document; hypervisors are left out, their guests cannot be reset yet. */
 export function resetPaths(sources: ResetPathSources): ResetPath[] {
   const { site } = sources
-  const known = new Map(
-    sources.observations.map((row) => [
-      JSON.stringify([row.subject, row.name, row.attribute]),
-      row,
-    ]),
-  )
-  const live = new Set(sources.presence.map(({ agent }) => agent))
-  const find = (subject: ObservationRow['subject'], name: string, attribute: string) => {
-    const row = known.get(JSON.stringify([subject, name, attribute]))
-    return row && live.has(row.agent) ? row : undefined
-  }
+  const values = new Values(sources.observations, sources.presence)
   return site.spec.servers
     .filter(({ hypervisor }) => !hypervisor)
     .map((server) => {
@@ -51,19 +43,13 @@ export function resetPaths(sources: ResetPathSources): ResetPath[] {
       return {
         server: server.name,
         systems: systems.map(({ cluster, number, name }) => ({ cluster, number, name })),
-        ...checkResetPath(plan, factsOf(server, sources, find)),
+        ...checkResetPath(plan, factsOf(server, sources, values)),
       }
     })
 }
 
-type Find = (
-  subject: ObservationRow['subject'],
-  name: string,
-  attribute: string,
-) => ObservationRow | undefined
-
-function factsOf(server: Server, sources: ResetPathSources, find: Find): PathFacts {
-  const { name } = server
+function factsOf({ name }: Server, sources: ResetPathSources, values: Values): PathFacts {
+  const find = values.findLive.bind(values)
   return {
     inactive: inactiveOf(sources),
     bmc: linkOf(find('server', name, 'bmc')),
@@ -87,43 +73,30 @@ function inactiveOf({ agents, presence }: ResetPathSources): string | undefined 
 }
 
 function redundancyLostOf({ site, agents, presence }: ResetPathSources): PathProblem[] {
-  const servers = site.spec.managementServers
-  if (servers.length < 2) {
-    const detail = 'there is a single agent: nobody takes over when it fails'
-    return [{ code: 'agent-not-redundant', subject: site.metadata.name, detail }]
-  }
-  return servers.flatMap(({ name, bmc }): PathProblem[] => {
-    const agent = agents.find((each) => each.name === name)
-    const connected = presence.some((each) => each.agent === name)
-    const missing = agent ? 'is not connected' : 'is not enrolled'
-    return [
-      ...(connected
-        ? []
-        : [{ code: 'standby-missing', subject: name, detail: `the agent of ${name} ${missing}` }]),
-      ...(bmc
-        ? []
-        : [
-            {
-              code: 'management-server-not-resettable',
-              subject: name,
-              detail: `${name} has no BMC in the site file: the other agent cannot reset it`,
-            },
-          ]),
-    ]
-  })
+  const { metadata, spec } = site
+  const warned = agentWarnings(spec.managementServers, metadata.name)
+  if (spec.managementServers.length < 2) return warned
+  const missing = spec.managementServers
+    .filter(({ name }) => !presence.some(({ agent }) => agent === name))
+    .map(({ name }) => {
+      const is = agents.some((agent) => agent.name === name) ? 'connected' : 'enrolled'
+      const detail = `the agent of ${name} is not ${is}`
+      return { code: 'standby-missing', subject: name, detail }
+    })
+  return [...missing, ...warned]
 }
 
-function linkOf(row: ObservationRow | undefined): DeviceLink {
+function linkOf(row: LastKnown | undefined): DeviceLink {
   if (row?.value !== 'OK' && row?.value !== 'NG') return { link: '--' }
   return { link: row.value, detail: row.detail }
 }
 
-function identityOf(row: ObservationRow | undefined): PathFacts['identity'] {
+function identityOf(row: LastKnown | undefined): PathFacts['identity'] {
   const value = row?.value
   return value === 'proven' || value === 'mismatch' ? value : 'unproven'
 }
 
-function outletOf(row: ObservationRow | undefined): Power {
+function outletOf(row: LastKnown | undefined): Power {
   if (row?.value === 'Enable') return 'on'
   return row?.value === 'Disable' ? 'off' : 'unknown'
 }

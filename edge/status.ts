@@ -16,17 +16,23 @@ export interface Value {
 type Subject = 'server' | 'managementServer' | 'pdu' | 'outlet' | 'system'
 
 /** Looks values up, and judges how old they are. */
-class Values {
+export class Values {
   readonly #known: ReadonlyMap<string, LastKnown>
   readonly #heardAt: ReadonlyMap<string, string>
 
-  constructor(rows: readonly LastKnown[], heardAt: ReadonlyMap<string, string>) {
+  constructor(rows: readonly LastKnown[], presence: readonly Presence[]) {
     this.#known = new Map(rows.map((row) => [keyOf(row.subject, row.name, row.attribute), row]))
-    this.#heardAt = heardAt
+    this.#heardAt = new Map(presence.map(({ agent, heardAtMs }) => [agent, instantOf(heardAtMs)]))
   }
 
   find(subject: Subject, name: string, attribute: string): LastKnown | undefined {
     return this.#known.get(keyOf(subject, name, attribute))
+  }
+
+  /** Only what a connected agent vouches for. */
+  findLive(subject: Subject, name: string, attribute: string): LastKnown | undefined {
+    const row = this.find(subject, name, attribute)
+    return row && this.#heardAt.has(row.agent) ? row : undefined
   }
 
   /**
@@ -65,8 +71,7 @@ export function siteStatus({
   presence,
   observations,
 }: StatusSources) {
-  const heardAt = new Map(presence.map(({ agent, heardAtMs }) => [agent, instantOf(heardAtMs)]))
-  const values = new Values(observations, heardAt)
+  const values = new Values(observations, presence)
   const owners = ownersOf(site)
   return {
     site: name,

@@ -22,7 +22,8 @@ export function readinessWarnings(site: SiteDocument, known: Readiness = {}): Wa
   ]
 }
 
-function agentWarnings(servers: readonly ManagementServer[], site: string): Warning[] {
+/** What keeps one agent from taking over from the other. */
+export function agentWarnings(servers: readonly ManagementServer[], site: string): Warning[] {
   if (servers.length === 1) {
     const detail = 'there is a single agent: nobody takes over when it fails'
     return [{ code: 'agent-not-redundant', subject: site, detail }]

@@ -6,7 +6,8 @@ import { countResetsByResult } from '../../db/resets.ts'
 import { findSite, listSites } from '../../db/sites.ts'
 import { maySee } from '../auth.ts'
 import { ApiError, describeError, problems } from '../errors.ts'
-import type { Deps } from '../ports.ts'
+import type { Deps, Presence } from '../ports.ts'
+import type { ResetPath } from '../reset-paths.ts'
 import { BEARER, COMMON, json, makeRouter } from './open-api.ts'
 import { findResetPaths } from './reset-paths.ts'
 
@@ -71,34 +72,36 @@ export function metricRoutes(deps: Deps) {
       '# HELP palisade_agents_connected Agents with a live link.',
       '# TYPE palisade_agents_connected gauge',
     ]
-    for (const { name } of sites) {
-      const { length } = await deps.hubs.presence(name)
-      lines.push(`palisade_agents_connected{site="${label(name)}"} ${length}`)
-    }
-    lines.push(
+    const ok = [
       '# HELP palisade_reset_path_ok Whether the server could be reset now (1) or not (0).',
       '# TYPE palisade_reset_path_ok gauge',
+    ]
+    const redundant = [
       '# HELP palisade_reset_path_redundant Whether another agent could take over a reset (1) or not (0).',
       '# TYPE palisade_reset_path_redundant gauge',
-    )
-    for (const { name } of sites) lines.push(...(await resetPathLines(deps, name)))
+    ]
+    for (const { name } of sites) {
+      const presence = await deps.hubs.presence(name)
+      lines.push(`palisade_agents_connected{site="${label(name)}"} ${presence.length}`)
+      for (const path of await pathsOf(deps, name, presence)) {
+        const labels = `{site="${label(name)}",server="${label(path.server)}"}`
+        ok.push(`palisade_reset_path_ok${labels} ${path.resettable ? 1 : 0}`)
+        redundant.push(`palisade_reset_path_redundant${labels} ${path.redundant ? 1 : 0}`)
+      }
+    }
+    // The lines of one metric stand together, as the format asks.
+    lines.push(...ok, ...redundant)
     return c.text(`${lines.join('\n')}\n`, 200, {
       'content-type': 'text/plain; version=0.0.4; charset=utf-8',
     })
   })
 }
 
-async function resetPathLines(deps: Deps, name: string): Promise<string[]> {
+/** None for a site without a document. */
+async function pathsOf(deps: Deps, name: string, presence: Presence[]): Promise<ResetPath[]> {
   const row = await findSite(deps.db, name)
   if (!row?.document) return []
-  const paths = await findResetPaths(deps, name, row.document as SiteDocument)
-  return paths.flatMap(({ server, resettable, redundant }) => {
-    const labels = `{site="${label(name)}",server="${label(server)}"}`
-    return [
-      `palisade_reset_path_ok${labels} ${resettable ? 1 : 0}`,
-      `palisade_reset_path_redundant${labels} ${redundant ? 1 : 0}`,
-    ]
-  })
+  return await findResetPaths(deps.db, row.document as SiteDocument, presence)
 }
 
 function label(text: string): string {

@@ -2,12 +2,13 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { SiteDocument } from '../../core/site.ts'
 import { listAgents } from '../../db/agents.ts'
-import { listObservations } from '../../db/observations.ts'
+import type { Db } from '../../db/client.ts'
+import { listLastKnown } from '../../db/observations.ts'
 import { listLooseServers } from '../../db/resets.ts'
-import { findSite } from '../../db/sites.ts'
-import { requireSight, unknownSite } from '../auth.ts'
-import { ApiError, problems } from '../errors.ts'
-import type { Deps } from '../ports.ts'
+import { requireSight } from '../auth.ts'
+import { findConfigured } from '../configured.ts'
+import { problems } from '../errors.ts'
+import type { Deps, Presence } from '../ports.ts'
 import { type ResetPath, resetPaths } from '../reset-paths.ts'
 import { BEARER, COMMON, json, makeRouter, siteParam } from './open-api.ts'
 
@@ -66,27 +67,24 @@ export function resetPathRoutes(deps: Deps) {
   return makeRouter().openapi(getResetPaths, async (c) => {
     const { site } = c.req.valid('param')
     requireSight(c.var.caller, site)
-    const row = await findSite(deps.db, site)
-    if (!row) throw unknownSite(site)
-    if (row.document === null) {
-      throw new ApiError('site-not-configured', `site ${site} has no document yet`)
-    }
-    const items = await findResetPaths(deps, site, row.document as SiteDocument)
+    const { site: document } = await findConfigured(deps.db, site)
+    const presence = await deps.hubs.presence(site)
+    const items = await findResetPaths(deps.db, document, presence)
     return c.json({ site, items }, 200)
   })
 }
 
 /** The reset paths of a site as they are at this moment. */
 export async function findResetPaths(
-  { db, hubs }: Pick<Deps, 'db' | 'hubs'>,
-  name: string,
+  db: Db,
   site: SiteDocument,
+  presence: readonly Presence[],
 ): Promise<ResetPath[]> {
-  const [agents, observations, loose, presence] = await Promise.all([
+  const { name } = site.metadata
+  const [agents, observations, loose] = await Promise.all([
     listAgents(db, name),
-    listObservations(db, name),
+    listLastKnown(db, name),
     listLooseServers(db, name),
-    hubs.presence(name),
   ])
   return resetPaths({ site, agents, observations, loose, presence })
 }

@@ -1,14 +1,14 @@
 // How long soft resets of a server took, and the hard timer that follows from them.
 import { createRoute, z } from '@hono/zod-openapi'
 import { planReset } from '../../core/planner.ts'
-import { findServer, type SiteDocument } from '../../core/site.ts'
+import { findServer } from '../../core/site.ts'
 import { recommendHardResetAfter } from '../../core/soft-reset-times.ts'
 import type { Db } from '../../db/client.ts'
 import { listNoticedOrders, listRecordsOfOrders } from '../../db/records.ts'
-import { findSite } from '../../db/sites.ts'
 import { type JournalRecord, recordSchema } from '../../protocol/report.ts'
 import { softResetTime } from '../../protocol/soft-reset-time.ts'
-import { requireSight, unknownSite } from '../auth.ts'
+import { requireSight } from '../auth.ts'
+import { findConfigured } from '../configured.ts'
 import { ApiError, problems } from '../errors.ts'
 import type { Deps } from '../ports.ts'
 import { BEARER, COMMON, json, makeRouter } from './open-api.ts'
@@ -54,12 +54,7 @@ export function softResetTimeRoutes(deps: Deps) {
   return makeRouter().openapi(getTimes, async (c) => {
     const { site, name } = c.req.valid('param')
     requireSight(c.var.caller, site)
-    const row = await findSite(deps.db, site)
-    if (!row) throw unknownSite(site)
-    if (row.document === null) {
-      throw new ApiError('site-not-configured', `site ${site} has no document yet`)
-    }
-    const document = row.document as SiteDocument
+    const { site: document } = await findConfigured(deps.db, site)
     const server = findServer(document, name)
     if (!server) throw new ApiError('unknown-server', `no server is named "${name}"`)
     const times = await measured(deps.db, { site, server: name })
