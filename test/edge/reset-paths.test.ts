@@ -85,6 +85,17 @@ test('a PDU out of reach makes it not resettable, in the metrics as well', async
   expect(await metric()).toBe('0')
 })
 
+test('in the metrics all lines of one name stand together', async () => {
+  const { body } = await plane.ask('/metrics')
+  const names = (body as string)
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => line.split('{')[0])
+  const changes = names.filter((name, index) => name !== names[index - 1])
+  expect(new Set(changes).size).toBe(changes.length)
+  expect(changes).toContain('palisade_reset_path_redundant')
+})
+
 test('what an agent read that has gone since vouches for nothing', async () => {
   agent.hangUp()
   const path = await until('the agent has gone', async () => {
