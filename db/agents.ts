@@ -13,11 +13,6 @@ export async function findAgent(db: Db, site: string, name: string): Promise<Age
   return row
 }
 
-export async function lockAgent(tx: Db, site: string, name: string): Promise<AgentRow | undefined> {
-  const [row] = await tx.select().from(agents).where(agentIs(site, name)).for('update')
-  return row
-}
-
 const selectAgents = prepared((db) =>
   db
     .select()
